@@ -1,0 +1,55 @@
+/** A tenant as its row says: what it should be, and what it was last seen to be. */
+export interface Tenant {
+  readonly id: number;
+  readonly subscriptionId: string | null;
+  readonly subdomain: string;
+  readonly planType: string;
+  /** Host it lives on: `hosts[].id` of the platform's settings. */
+  readonly containerId: number;
+  readonly localPort: number | null;
+  readonly customerId: string | null;
+  readonly customerEmail: string;
+  readonly clientReferenceId: string | null;
+  readonly settings: TenantExtras;
+  readonly wanted: WantedState;
+  readonly wantedReason: string | null;
+  readonly generation: number;
+  readonly observedGeneration: number;
+  readonly state: TenantState;
+  readonly stateReason: string | null;
+  readonly stateDetail: string | null;
+  readonly paused: boolean;
+  readonly graceUntil: Date | null;
+  readonly deleteAfter: Date | null;
+  readonly tunnelId: string | null;
+  readonly tunnelUrl: string | null;
+  readonly tunnelActive: boolean;
+  readonly directUrl: string | null;
+  readonly stripeSyncedAt: Date | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly readyAt: Date | null;
+  readonly deletedAt: Date | null;
+}
+
+/** Column `settings`: the optional part of components/settings/tenant-settings.ts. */
+export interface TenantExtras {
+  readonly companyName?: string;
+  readonly language?: string;
+  readonly country?: string;
+  readonly customDomains?: readonly string[];
+  readonly secretGeneration?: { readonly tunnel?: number; readonly postgresRole?: number };
+}
+
+export type WantedState = "active" | "suspended" | "deleted";
+
+export type TenantState =
+  | "pending"
+  | "provisioning"
+  | "active"
+  | "suspending"
+  | "suspended"
+  | "deleting"
+  | "deleted"
+  | "failed"
+  | "stalled";
