@@ -1,0 +1,94 @@
+import pg from "pg";
+
+/** What a query function needs; both the pool and a transaction are one. */
+export interface Queryable {
+  query<Row extends pg.QueryResultRow = pg.QueryResultRow>(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<QueryResult<Row>>;
+}
+
+export interface QueryResult<Row> {
+  readonly rows: Row[];
+  /** Rows read or changed. */
+  readonly rowCount: number;
+}
+
+/** Statements that take effect together or not at all. */
+export interface Transaction extends Queryable {
+  /** Marks a transaction, so that the pool is not passed by mistake where atomicity matters. */
+  readonly inTransaction: true;
+}
+
+export interface DatabaseOptions {
+  /** Shown in pg_stat_activity. */
+  applicationName?: string;
+  /** Connections of the pool. Default 10. */
+  connections?: number;
+  /** Told when an idle or listening connection breaks; the pool replaces it by itself. */
+  onError?: (error: Error) => void;
+}
+
+/** bigint columns are counters and identity keys here: far below 2^53, so they are read as numbers. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid: number, format?: "text" | "binary") =>
+    oid === pg.types.builtins.INT8 && format !== "binary"
+      ? Number
+      : pg.types.getTypeParser(oid, format as "text"),
+};
+
+/** The server's own database: a pool of connections, transactions, and notifications. */
+export class Database implements Queryable {
+  readonly pool: pg.Pool;
+  readonly url: string;
+
+  constructor(url: string, options: DatabaseOptions = {}) {
+    this.url = url;
+    this.pool = new pg.Pool({
+      connectionString: url,
+      application_name: options.applicationName ?? "odoosaas",
+      max: options.connections ?? 10,
+      types,
+    });
+    this.pool.on("error", options.onError ?? (() => {}));
+  }
+
+  async query<Row extends pg.QueryResultRow>(
+    text: string,
+    values: readonly unknown[] = [],
+  ): Promise<QueryResult<Row>> {
+    const { rows, rowCount } = await this.pool.query<Row>(text, [...values]);
+    return { rows, rowCount: rowCount ?? 0 };
+  }
+
+  /** Commits when `work` resolves, rolls back when it throws. */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query("begin");
+      const result = await work(asTransaction(client));
+      await client.query("commit");
+      return result;
+    } catch (error) {
+      await client.query("rollback").catch((failure: Error) => (broken = failure)); // a broken connection is not reused
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.pool.end();
+  }
+}
+
+function asTransaction(client: pg.PoolClient): Transaction {
+  return {
+    inTransaction: true,
+    async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) {
+      const { rows, rowCount } = await client.query<Row>(text, [...values]);
+      return { rows, rowCount: rowCount ?? 0 };
+    },
+  };
+}

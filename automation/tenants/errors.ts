@@ -1,0 +1,90 @@
+import { FieldError } from "../../components/field-error.ts";
+
+export class InvalidSubdomain extends FieldError {}
+
+export class SubdomainTaken extends FieldError {
+  constructor(subdomain: string) {
+    super(`"${subdomain}" is taken`, {
+      field: "subdomain",
+      value: subdomain,
+      remedy: "Choose another subdomain.",
+    });
+  }
+}
+
+export class SubscriptionTaken extends FieldError {
+  constructor(subscriptionId: string, subdomain: string) {
+    super(`subscription ${subscriptionId} already has the tenant "${subdomain}"`, {
+      field: "subscription_id",
+      value: subscriptionId,
+      remedy: "Change that tenant, or delete it first.",
+    });
+  }
+}
+
+export class UnknownPlan extends FieldError {
+  constructor(plan: string, known: readonly string[]) {
+    super(`there is no plan "${plan}"`, {
+      field: "plan_type",
+      value: plan,
+      remedy: `Use one of: ${known.join(", ")}.`,
+    });
+  }
+}
+
+export class UnknownHost extends FieldError {
+  constructor(containerId: number, known: readonly number[]) {
+    super(`there is no host ${containerId}`, {
+      field: "container_id",
+      value: containerId,
+      remedy: `Use one of: ${known.join(", ")}.`,
+    });
+  }
+}
+
+export class NoRoom extends FieldError {
+  constructor(containerId: number | undefined, capacity: number) {
+    super(
+      containerId === undefined
+        ? `all hosts are full (${capacity} tenants)`
+        : `host ${containerId} is full (${capacity} tenants)`,
+      {
+        field: "container_id",
+        value: containerId ?? null,
+        remedy: "Add a host to the platform's configuration, or raise its capacity.",
+      },
+    );
+  }
+}
+
+export class UnknownTenant extends FieldError {
+  constructor(id: number | string) {
+    super(`there is no tenant ${id}`, {
+      field: "id",
+      value: id,
+      remedy: "List the tenants to find its id.",
+    });
+  }
+}
+
+/** The row has moved on since the caller read it: HTTP 412. */
+export class StaleGeneration extends FieldError {
+  constructor(id: number, expected: number, actual: number) {
+    super(`tenant ${id} is at generation ${actual}, not ${expected}`, {
+      field: "generation",
+      value: expected,
+      remedy: "Read the tenant again, and repeat the change on what it is now.",
+    });
+  }
+}
+
+/** Nothing can be changed any more: HTTP 409. */
+export class TenantIsDeleted extends FieldError {
+  constructor(id: number) {
+    super(`tenant ${id} is being deleted or gone`, {
+      field: "id",
+      value: id,
+      remedy: "Request a new tenant.",
+    });
+  }
+}
