@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Database } from "../../../automation/db/database.ts";
+import { migrate } from "../../../automation/db/migrate.ts";
+import { startPostgres } from "../../postgres.ts";
+
+test("two servers starting at once migrate an empty database once, and a later start changes nothing", async (t) => {
+  const { url } = await startPostgres(t);
+  const [one, other] = [new Database(url), new Database(url)];
+  t.after(() => Promise.all([one.end(), other.end()]));
+  const done = await Promise.all([migrate(one), migrate(other)]);
+  assert.deepEqual(done.map((names) => names.length).toSorted(), [0, 6]);
+  assert.deepEqual(await migrate(one), []);
+  const { rows } = await one.query<{ id: number }>("select 5000000000::bigint as id");
+  assert.equal(rows[0]?.id, 5_000_000_000);
+});
