@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { canonicalJson } from "../../../automation/audit/canonical-json.ts";
+import { listAudit } from "../../../automation/audit/list.ts";
+import { recordAudit } from "../../../automation/audit/record.ts";
+import { verifyAudit } from "../../../automation/audit/verify.ts";
+import { Database } from "../../../automation/db/database.ts";
+import { migrate } from "../../../automation/db/migrate.ts";
+import { startPostgres, type TestPostgres } from "../../postgres.ts";
+
+let postgres: TestPostgres;
+let db: Database;
+before(async () => {
+  postgres = await startPostgres();
+  db = new Database(postgres.url);
+  await migrate(db);
+});
+after(async () => {
+  await db.end();
+  await postgres.stop();
+});
+
+const record = (action: string, details: { before?: unknown; after?: unknown } = {}): Promise<number> =>
+  db.transaction((tx) =>
+    recordAudit(tx, { actor: "user:me", action, subjectType: "tenant", subjectId: "1", ...details }),
+  );
+
+/** What only somebody with the database's own powers can do. */
+const tamper = (statement: string): Promise<unknown> =>
+  db.transaction(async (tx) => {
+    await tx.query("alter table audit_log disable trigger user");
+    await tx.query(statement);
+    await tx.query("alter table audit_log enable trigger user");
+  });
+
+test("the same value is the same text whatever the order of its keys", () => {
+  assert.equal(canonicalJson({ b: [1, { d: 1, c: 2 }], a: "é" }), canonicalJson({ a: "é", b: [1, { c: 2, d: 1 }] }));
+  assert.equal(canonicalJson({ at: new Date(0), gone: undefined }), '{"at":"1970-01-01T00:00:00.000Z"}');
+  assert.notEqual(canonicalJson({ a: "1" }), canonicalJson({ a: 1 }));
+});
+
+test("the log shows whether a line was changed, removed or cut off", async (t) => {
+  await t.test("an empty log is valid", async () => {
+    assert.deepEqual(await verifyAudit(db), { valid: true, lines: 0, head: undefined, firstBroken: undefined });
+  });
+
+  await t.test("lines written at the same time make one unbroken chain", async () => {
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        record(`tenant.change${n}`, { before: { z: n, a: [1.5, "ü", null] }, after: [n] }),
+      ),
+    );
+    const verdict = await verifyAudit(db);
+    assert.equal(verdict.firstBroken, undefined);
+    assert.equal(verdict.lines, 20);
+    assert.deepEqual(
+      (await listAudit(db, { limit: 3 })).map((line) => line.id),
+      [20, 19, 18],
+    );
+    assert.deepEqual(
+      (await listAudit(db, { before: 3 })).map((line) => line.id),
+      [2, 1],
+    );
+  });
+
+  await t.test("a change that is rolled back leaves no line and no gap", async () => {
+    await assert.rejects(
+      db.transaction(async (tx) => {
+        await recordAudit(tx, { actor: "a", action: "x", subjectType: "tenant", subjectId: "1" });
+        throw new Error("no");
+      }),
+    );
+    assert.equal(await record("tenant.retry"), 21);
+  });
+
+  await t.test("the database refuses to change, remove or empty it", async () => {
+    for (const statement of ["update audit_log set actor = 'b'", "delete from audit_log", "truncate audit_log"]) {
+      await assert.rejects(db.query(statement), /append-only/);
+    }
+  });
+
+  await t.test("the noted end proves that nothing was cut off", async () => {
+    const { head } = await verifyAudit(db);
+    assert(head !== undefined);
+    assert.equal((await verifyAudit(db, head)).valid, true);
+    assert.deepEqual((await verifyAudit(db, { id: head.id + 1, hash: head.hash })).firstBroken, {
+      id: head.id + 1,
+      problem: "is missing from the end",
+    });
+    assert.equal((await verifyAudit(db, { id: head.id, hash: "00" })).firstBroken?.id, head.id);
+  });
+
+  await t.test("a changed line is found, and it is the first one", async () => {
+    await tamper(`update audit_log set after = '[99]' where id in (7, 12)`);
+    assert.deepEqual((await verifyAudit(db)).firstBroken, { id: 7, problem: "was changed" });
+  });
+
+  await t.test("a changed line with a corrected hash breaks the next one", async () => {
+    await tamper(`update audit_log set hash = sha256('x') where id = 3`);
+    assert.deepEqual((await verifyAudit(db)).firstBroken, { id: 3, problem: "was changed" });
+    await tamper(`update audit_log set previous_hash = sha256('x') where id = 2`);
+    assert.deepEqual((await verifyAudit(db)).firstBroken, { id: 2, problem: "does not follow the line before it" });
+  });
+
+  await t.test("a missing line is found", async () => {
+    await tamper("delete from audit_log where id = 1");
+    assert.deepEqual((await verifyAudit(db)).firstBroken, { id: 1, problem: "is missing" });
+  });
+});
