@@ -10,6 +10,8 @@ export interface RunOptions {
   input?: string;
   /** Every line of both outputs, as it comes. */
   onLine?: (line: string) => void;
+  /** Default: this process's. Only root can choose. */
+  user?: { uid: number; gid: number };
   /** Ends the command (SIGTERM). */
   signal?: AbortSignal;
   timeoutMs?: number;
@@ -48,6 +50,7 @@ export async function run(command: string, args: readonly string[], options: Run
     env: options.env ?? process.env,
     signal,
     stdio: ["pipe", "pipe", "pipe"],
+    ...options.user,
   });
   const output: string[] = [];
   const lastLines: string[] = [];
