@@ -1,7 +1,12 @@
 import { z } from "zod";
 
 const Port = z.number().int().min(1).max(65_535);
-const HostName = z.string().regex(/^(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/, "must be a host name in lower case");
+const HostName = z
+  .string()
+  .regex(
+    /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/,
+    "must be a host name in lower case",
+  );
 
 /** How a plan shapes a tenant. Prices are the server's business (automation/stripe). */
 export const PlanSettings = z.strictObject({
@@ -37,7 +42,12 @@ export const HostSettings = z.strictObject({
     port: Port.default(22),
     user: z.string().default("root"),
     /** Public key line of the host ("ssh-ed25519 AAAA..."); connections to any other key are refused. */
-    hostKey: z.string().regex(/^(ssh-ed25519|ecdsa-sha2-nistp256|ssh-rsa) [A-Za-z0-9+/=]+/, "must be the host's public key line; get it with ssh-keyscan over a trusted path"),
+    hostKey: z
+      .string()
+      .regex(
+        /^(ssh-ed25519|ecdsa-sha2-nistp256|ssh-rsa) [A-Za-z0-9+/=]+/,
+        "must be the host's public key line; get it with ssh-keyscan over a trusted path",
+      ),
   }),
   odoo: OdooSettings,
   /** PostgreSQL as the host reaches it; differs from `postgres.host` when the engine sits elsewhere. */

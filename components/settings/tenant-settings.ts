@@ -14,15 +14,23 @@ export const TenantSettings = z.strictObject({
   adminEmail: z.email(),
   companyName: z.string().min(1).max(200).optional(),
   /** Odoo's language code, such as fr_FR. */
-  language: z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?$/).optional(),
+  language: z
+    .string()
+    .regex(/^[a-z]{2,3}(_[A-Z]{2})?$/)
+    .optional(),
   /** ISO 3166-1 alpha-2. */
-  country: z.string().regex(/^[A-Z]{2}$/).optional(),
+  country: z
+    .string()
+    .regex(/^[A-Z]{2}$/)
+    .optional(),
   /** Further host names of the customer's own, each with its CNAME at the customer's DNS. */
   customDomains: z.array(z.string().regex(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/)).default([]),
   /** Visitors get 503 and the database takes no connections; data and host name stay. */
   suspended: z.boolean().default(false),
   /** Grows to rotate: see secrets.ts. */
-  secretGeneration: z.strictObject({ tunnel: z.number().int().min(1).default(1), postgresRole: z.number().int().min(1).default(1) }).prefault({}),
+  secretGeneration: z
+    .strictObject({ tunnel: z.number().int().min(1).default(1), postgresRole: z.number().int().min(1).default(1) })
+    .prefault({}),
 });
 
 export type TenantSettings = z.infer<typeof TenantSettings>;

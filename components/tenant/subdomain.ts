@@ -5,8 +5,12 @@ import { z } from "zod";
  * A platform adds its own (`reservedSubdomains`), among them the name of its stack.
  */
 export const RESERVED_SUBDOMAINS: ReadonlySet<string> = new Set([
-  ..."www admin api app auth account accounts billing blog cdn dashboard dev docs help login mail metrics ns1 ns2 odoo".split(" "),
-  ..."platform postgres prod production root smtp imap pop ftp ssh staging static status support template template0".split(" "),
+  ..."www admin api app auth account accounts billing blog cdn dashboard dev docs help login mail metrics ns1 ns2 odoo".split(
+    " ",
+  ),
+  ..."platform postgres prod production root smtp imap pop ftp ssh staging static status support template template0".split(
+    " ",
+  ),
   ..."template1 test tunnel vpn webhook webmail localhost".split(" "),
   ..."odoosaas pulumi pgbouncer autodiscover wpad".split(" "),
 ]);
@@ -23,5 +27,10 @@ export const Subdomain = z
   .regex(/^[a-z0-9-]*$/, "may contain only a-z, 0-9 and -")
   .regex(/^(?!-)/, "must not begin with -")
   .regex(/(?<!-)$/, "must not end with -")
-  .regex(/^(?!..--)/, "must not have -- as its third and fourth character (reserved for internationalised names, RFC 5891)")
-  .refine((name) => !RESERVED_SUBDOMAINS.has(name), { error: (issue) => `"${String(issue.input)}" is reserved; choose another name` });
+  .regex(
+    /^(?!..--)/,
+    "must not have -- as its third and fourth character (reserved for internationalised names, RFC 5891)",
+  )
+  .refine((name) => !RESERVED_SUBDOMAINS.has(name), {
+    error: (issue) => `"${String(issue.input)}" is reserved; choose another name`,
+  });

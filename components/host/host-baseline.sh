@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Brings a host to what tenants rely on (up). `down` leaves it: the host is the operator's. May run again after a
+# failure at any line. Variables: see host-baseline.ts; docs/operations/host.md tells how to prepare a new host.
+set -euo pipefail
+
+problems=()
+
+problem() {
+  problems+=("$1")
+}
+
+config_value() {
+  sed -nE "s/^[[:space:]]*$1[[:space:]]*=[[:space:]]*(.*[^[:space:]])[[:space:]]*\$/\\1/p" "$ODOO_CONFIG" | tail -n 1
+}
+
+up() {
+  for tool in psql curl flock systemctl runuser; do
+    command -v "$tool" >/dev/null || problem "$tool is missing: apt-get install postgresql-client curl util-linux"
+  done
+  check_odoo
+  set_up_pgbouncer
+  set_up_connector
+  install -d -m 0700 /var/backups/odoosaas
+  if [ "${#problems[@]}" -gt 0 ]; then
+    printf 'This host is not ready for tenants:\n' >&2
+    printf '  - %s\n' "${problems[@]}" >&2
+    exit 1
+  fi
+}
+
+# Settings that keep tenants apart are never assumed.
+check_odoo() {
+  if [ ! -f "$ODOO_CONFIG" ]; then
+    problem "$ODOO_CONFIG is missing: install Odoo, or set odoo.configFile"
+    return
+  fi
+  [ "$(config_value dbfilter)" = '^%d$' ] || problem "$ODOO_CONFIG: dbfilter must be ^%d\$, so that a host name finds its own database only"
+  [ "$(config_value list_db)" = False ] || problem "$ODOO_CONFIG: list_db must be False, so that the database manager is closed"
+  [ "$(config_value proxy_mode)" = True ] || problem "$ODOO_CONFIG: proxy_mode must be True, because Odoo runs behind cloudflared"
+  [ "$(config_value db_user)" = "$ODOO_ROLE" ] || problem "$ODOO_CONFIG: db_user must be $ODOO_ROLE (odoo.role of the platform's settings)"
+  [ "$(config_value db_port)" = 6432 ] || problem "$ODOO_CONFIG: db_port must be 6432: Odoo reaches PostgreSQL through PgBouncer"
+  systemctl is-enabled --quiet "$ODOO_SERVICE" || problem "the service $ODOO_SERVICE is not enabled"
+}
+
+set_up_pgbouncer() {
+  if [ ! -f /etc/pgbouncer/pgbouncer.ini ]; then
+    problem "PgBouncer is missing: apt-get install pgbouncer, then see docs/operations/host.md"
+    return
+  fi
+  install -d -m 0750 /etc/pgbouncer/tenants.d
+  if [ ! -f /etc/pgbouncer/tenants.ini ]; then
+    install -m 0640 /dev/null /etc/pgbouncer/tenants.ini
+    chown --reference=/etc/pgbouncer/pgbouncer.ini /etc/pgbouncer/tenants.ini
+  fi
+  grep -qE '^%include /etc/pgbouncer/tenants\.ini' /etc/pgbouncer/pgbouncer.ini ||
+    problem "/etc/pgbouncer/pgbouncer.ini: add '%include /etc/pgbouncer/tenants.ini' to its [databases]"
+  grep -qE '^[[:space:]]*pool_mode[[:space:]]*=[[:space:]]*session' /etc/pgbouncer/pgbouncer.ini ||
+    problem "/etc/pgbouncer/pgbouncer.ini: pool_mode must be session (Odoo uses LISTEN and advisory locks)"
+  ! grep -qE '^[[:space:]]*\*[[:space:]]*=' /etc/pgbouncer/pgbouncer.ini ||
+    problem "/etc/pgbouncer/pgbouncer.ini: remove the fallback database '*', which would let Odoo in under one role everywhere"
+}
+
+set_up_connector() {
+  id -u cloudflared >/dev/null 2>&1 || useradd --system --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin cloudflared
+  install -d -m 0750 -g cloudflared /etc/cloudflared
+  [ -x "$CLOUDFLARED" ] || install_cloudflared
+}
+
+# Cloudflare's own package: https://pkg.cloudflare.com
+install_cloudflared() {
+  local architecture
+  architecture=$(dpkg --print-architecture)
+  if curl -fsSL -m 120 -o "$CLOUDFLARED.new" "https://github.com/cloudflare/cloudflared/releases/latest/download/cloudflared-linux-$architecture"; then
+    chmod 0755 "$CLOUDFLARED.new"
+    "$CLOUDFLARED.new" --version >/dev/null && mv "$CLOUDFLARED.new" "$CLOUDFLARED"
+  else
+    rm -f "$CLOUDFLARED.new"
+    problem "$CLOUDFLARED is missing and could not be downloaded: install cloudflared, or set cloudflaredPath"
+  fi
+}
+
+main() {
+  case "${1:-}" in
+    up) up ;;
+    down) ;;
+    *) printf 'usage: up | down\n' >&2 && exit 1 ;;
+  esac
+}
+
+main "$@" </dev/null

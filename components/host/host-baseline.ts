@@ -1,0 +1,40 @@
+import * as pulumi from "@pulumi/pulumi";
+import type { HostSettings } from "../settings/platform-settings.ts";
+import { hostScript } from "./host-script.ts";
+
+export interface HostBaselineArgs {
+  host: HostSettings;
+  /** Secret. */
+  sshPrivateKey: pulumi.Input<string>;
+}
+
+/**
+ * What every tenant of a host relies on: PgBouncer with one session pool per database and the tenants' mappings, the
+ * connector's program and its user, Odoo closed as it must be. Sets up what is missing, refuses what would be unsafe.
+ */
+export class HostBaseline extends pulumi.ComponentResource {
+  /** Known when the host is ready for tenants. */
+  readonly hostId: pulumi.Output<number>;
+
+  constructor(name: string, args: HostBaselineArgs, opts: pulumi.ComponentResourceOptions = {}) {
+    const { host } = args;
+    super("odoosaas:host:HostBaseline", name, { hostId: host.id }, opts);
+    const script = hostScript(
+      `${name}-script`,
+      {
+        host,
+        sshPrivateKey: args.sshPrivateKey,
+        script: new URL("./host-baseline.sh", import.meta.url),
+        variables: {
+          CLOUDFLARED: host.cloudflaredPath,
+          ODOO_CONFIG: host.odoo.configFile,
+          ODOO_SERVICE: host.odoo.service,
+          ODOO_ROLE: host.odoo.role,
+        },
+      },
+      { parent: this, customTimeouts: { create: "15m", update: "15m" } },
+    );
+    this.hostId = script.id.apply(() => host.id);
+    this.registerOutputs({ hostId: this.hostId });
+  }
+}
