@@ -1,0 +1,138 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { withLock } from "../lock.ts";
+import type { Progress } from "../progress.ts";
+import { run } from "../run.ts";
+import { configureHost, provideHostKey } from "./configure.ts";
+import { hostFiles, type HostIdentity } from "./host-files.ts";
+import { bootMachine, makeMachineDirectories, rootOf, stopMachine, type Machine } from "./machine.ts";
+import { mountOverlay } from "./overlay.ts";
+import { CLIENT_PREFIX, providePostgresqlClient } from "./postgresql-client.ts";
+import { untilReady } from "./readiness.ts";
+import { requireRoot } from "./require-root.ts";
+
+export { provideHostTree } from "./tree.ts";
+
+export interface HostOptions {
+  /** From `provideHostTree`. */
+  tree: string;
+  /** Container's name, unique on this machine, ending in the host's number: "default-105". */
+  machine: string;
+  /** State of this host alone: what it writes, its log. Kept over stop and start. */
+  directory: string;
+  /** Existing bridge that carries the gateway's address. */
+  bridge: string;
+  address: string;
+  /** Bits of the network: 24. */
+  prefix: number;
+  gateway: string;
+  /** Public key line that may log in as root and as odoosaas. */
+  authorizedKey: string;
+  /** As the host reaches it; role and password are those of the host's Odoo. */
+  postgres: { host: string; port: number; role: string; password: string };
+  domain: string;
+  /** Program that becomes /usr/local/bin/cloudflared. */
+  connectorBinary?: string;
+  /** host:port that cloudflared dials instead of Cloudflare's edge. */
+  edge?: string;
+  /** Default 60 s. */
+  readyWithinMs?: number;
+  progress?: Progress;
+}
+
+export interface RunningHost {
+  address: string;
+  /** Public key line: "ssh-ed25519 AAAA...". */
+  sshHostKey: string;
+  machine: string;
+  stop(): Promise<void>;
+}
+
+/** The host did not come up; the message carries the last lines of its journal. */
+export class HostNotReady extends Error {
+  constructor(machine: string, journal: string, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    super(`the tenant host ${machine} did not start: ${why}. Its journal ends with:\n${journal}`, { cause });
+    this.name = "HostNotReady";
+  }
+}
+
+/**
+ * Starts the tenant host and resolves when SSH, PgBouncer and Odoo answer. The container goes on when this process ends;
+ * `stopHost` ends it from any process. What a killed run of the same machine left is removed first.
+ *
+ * Throws RootNeeded, or HostNotReady after `readyWithinMs`; then nothing is left running.
+ */
+export async function startHost(options: HostOptions): Promise<RunningHost> {
+  requireRoot("start the tenant host");
+  const machine: Machine = { name: options.machine, directory: options.directory };
+  const progress = options.progress ?? (() => {});
+  return await withLock(lockOf(machine), () => progress("waiting for another start of the same host"), async () => {
+    await stopMachine(machine);
+    makeMachineDirectories(machine);
+    const client = await providePostgresqlClient(dirname(options.tree), progress);
+    const kept = readKept(machine, options.tree);
+    progress("starting");
+    try {
+      await mountOverlay(kept.tree, machine.directory);
+      await configureHost(rootOf(machine), hostFiles(identity(options, kept)), options.connectorBinary);
+      const sshHostKey = await provideHostKey(rootOf(machine));
+      const booted = await bootMachine(machine, { bridge: options.bridge, readOnly: [[client, CLIENT_PREFIX]] });
+      progress("waiting for SSH, PgBouncer and Odoo");
+      await untilReady(booted, options.address, options.readyWithinMs ?? 60_000);
+      return { address: options.address, sshHostKey, machine: machine.name, stop: () => stopHost(machine.name, machine.directory) };
+    } catch (error) {
+      const journal = await lastJournalLines(machine);
+      await stopMachine(machine);
+      throw new HostNotReady(machine.name, journal, error);
+    }
+  });
+}
+
+/** Stops the host, whichever process started it, and leaves its data. Does nothing when it does not run. */
+export async function stopHost(machine: string, directory: string): Promise<void> {
+  if (!existsSync(directory)) return;
+  await withLock(lockOf({ name: machine, directory }), () => {}, async () => await stopMachine({ name: machine, directory }));
+}
+
+/** Stops the host and removes its data. */
+export async function removeHost(machine: string, directory: string): Promise<void> {
+  await stopHost(machine, directory);
+  rmSync(directory, { recursive: true, force: true });
+}
+
+const lockOf = (machine: Machine) => join(machine.directory, "host.lock");
+
+/** What a host keeps for life, besides the files it writes. */
+interface Kept {
+  /** The tree under its files: another one may number users differently. */
+  tree: string;
+  machineId: string;
+  masterPassword: string;
+}
+
+function readKept(machine: Machine, tree: string): Kept {
+  const file = join(machine.directory, "host.json");
+  const found = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Kept) : undefined;
+  const kept: Kept = {
+    tree: found && existsSync(found.tree) ? found.tree : tree,
+    machineId: found?.machineId ?? randomBytes(16).toString("hex"),
+    masterPassword: found?.masterPassword ?? randomBytes(24).toString("base64url"),
+  };
+  writeFileSync(file, JSON.stringify(kept), { mode: 0o600 });
+  return kept;
+}
+
+function identity(options: HostOptions, kept: Kept): HostIdentity {
+  const { domain, address, prefix, gateway, authorizedKey, postgres, edge } = options;
+  const hostname = `tenant-host-${options.machine.split("-").at(-1)}`;
+  const { machineId, masterPassword } = kept;
+  return { hostname, domain, address, prefix, gateway, authorizedKey, postgres, machineId, masterPassword, ...(edge ? { edge } : {}) };
+}
+
+async function lastJournalLines(machine: Machine): Promise<string> {
+  const journal = join(rootOf(machine), "var/log/journal");
+  const lines = ["--no-pager", "--quiet", "--lines=40", "--output=short"];
+  return await run("journalctl", [`--directory=${journal}`, ...lines]).catch(() => "(no journal)");
+}

@@ -1,0 +1,56 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fillOnce } from "../cache.ts";
+import { ensurePackages } from "../debian-packages.ts";
+import type { Progress } from "../progress.ts";
+import { run } from "../run.ts";
+import { buildProgress } from "./build-progress.ts";
+import { debianMirrors } from "./debian-mirror.ts";
+import { requireRoot } from "./require-root.ts";
+
+/** The release that carries odoo-14. */
+const SUITE = "bullseye";
+
+const PACKAGES = [
+  ...["odoo-14", "openssh-server", "systemd", "systemd-sysv", "dbus", "sudo", "pgbouncer", "postgresql-client"],
+  ...["iproute2", "ca-certificates", "curl", "jq"],
+];
+
+const SCRIPT = new URL("./build-tree.sh", import.meta.url);
+
+/** What the machine needs to build a tree and to start a host of it. */
+const MACHINE_PACKAGES = ["debootstrap", "wget", "systemd-container", "iproute2"];
+
+/** Where the tree of this recipe is, or will be: another recipe gets another tree. */
+export function treePath(cache: string): string {
+  const recipe = JSON.stringify([SUITE, PACKAGES, process.arch, readFileSync(SCRIPT, "utf8")]);
+  return join(cache, "host", `tree-${createHash("sha256").update(recipe).digest("hex").slice(0, 12)}`);
+}
+
+/**
+ * The tenant host's base tree in the cache, built when it is not there (about 75 s and 1.4 GB). Two starts at once build
+ * once. Downloaded packages stay in the cache, so that an interrupted build does not download them again.
+ *
+ * Needs root, and installs debootstrap and systemd-container when they are missing.
+ */
+export async function provideHostTree(cache: string, progress: Progress): Promise<string> {
+  requireRoot("build and start the tenant host");
+  await ensurePackages(MACHINE_PACKAGES, progress);
+  const debs = join(cache, "host", "debs");
+  return await fillOnce(treePath(cache), progress, async (unfinished) => {
+    mkdirSync(debs, { recursive: true });
+    // In namespaces of its own, and killed with this process: an interrupted build leaves no process and no mount.
+    const contained = ["--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"];
+    let last: string | undefined;
+    await run("setpriv", [...contained, "bash", SCRIPT.pathname, unfinished, debs, SUITE, ...PACKAGES], {
+      input: `${debianMirrors().join("\n")}\n`,
+      onLine: (line) => {
+        const doing = buildProgress(line);
+        if (doing !== undefined && doing !== last) progress(doing);
+        last = doing ?? last;
+      },
+    });
+    if (!existsSync(join(unfinished, "usr/bin/odoo"))) throw new Error("the tenant host's tree was built without Odoo");
+  });
+}
