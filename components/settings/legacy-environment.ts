@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 /**
  * The environment names of the first users, which stay valid: CF_CREDENTIALS_FILE (lines ACCOUNT_ID=, ZONE_ID=,
  * CF_API_TOKEN=, CF_ACCOUNT_TAG=), CF_DOMAINS_FILE (one domain a line, the first is used), DOMAIN, and
- * CLOUDFLARED_PATH (read by the caller for its hosts). They fill in what the stack's configuration does not say.
+ * CREATE_TENANT_SCRIPT (a file here, run on the tenants' hosts). They fill in what the stack's configuration does not
+ * say; CLOUDFLARED_PATH and LXC_CONTAINER_ID become `cloudflaredPath` and `hostId`, defaults of its hosts.
  * Throws with the file's name when a named file cannot be read.
  */
 export function legacyEnvironment(env: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
@@ -17,6 +18,9 @@ export function legacyEnvironment(env: Readonly<Record<string, string | undefine
   return {
     ...(domain && { domain }),
     ...(Object.keys(cloudflare).length > 0 && { cloudflare }),
+    ...(env["CREATE_TENANT_SCRIPT"] && { createTenantScript: readFileSync(env["CREATE_TENANT_SCRIPT"], "utf8") }),
+    ...(env["CLOUDFLARED_PATH"] && { cloudflaredPath: env["CLOUDFLARED_PATH"] }),
+    ...(env["LXC_CONTAINER_ID"] && { hostId: Number(env["LXC_CONTAINER_ID"]) }),
     ...(credentials["CF_API_TOKEN"] && { cloudflareApiToken: credentials["CF_API_TOKEN"] }),
   };
 }

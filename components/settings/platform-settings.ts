@@ -98,6 +98,8 @@ export const PlatformSettings = z.strictObject({
       languages: z.array(z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?$/)).default([]),
     })
     .optional(),
+  /** Text of a script of the operator's, run on the tenant's host once Odoo is initialised (operator-script.ts). */
+  createTenantScript: z.string().startsWith("#!", "must begin with its #! line").optional(),
   plans: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/), PlanSettings),
   /** Secrets. */
   masterKey: z.string().min(32, "must have at least 32 characters; make one with: openssl rand -base64 32"),

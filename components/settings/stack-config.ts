@@ -69,8 +69,20 @@ function innermost(field: z.ZodType): z.ZodType {
   return inner;
 }
 
-function merge(under: Readonly<Record<string, unknown>>, over: Record<string, unknown>): Record<string, unknown> {
+function merge(legacy: Readonly<Record<string, unknown>>, over: Record<string, unknown>): Record<string, unknown> {
+  const { cloudflaredPath, hostId, ...under } = legacy;
   const merged: Record<string, unknown> = { ...under, ...over };
+  if (Array.isArray(over["hosts"])) {
+    merged["hosts"] = over["hosts"].map((host: unknown) =>
+      isRecord(host)
+        ? {
+            ...(cloudflaredPath !== undefined && { cloudflaredPath }),
+            ...(hostId !== undefined && { id: hostId }),
+            ...host,
+          }
+        : host,
+    );
+  }
   for (const [key, value] of Object.entries(under)) {
     if (isRecord(value) && isRecord(over[key])) merged[key] = { ...value, ...over[key] };
   }

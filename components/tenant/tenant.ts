@@ -10,8 +10,9 @@ import {
 import type { TenantSettings } from "../settings/tenant-settings.ts";
 import { TunnelConnector } from "./connector.ts";
 import { TenantDatabase } from "./database.ts";
-import { hostname } from "./names.ts";
+import { databaseName, hostname } from "./names.ts";
 import { OdooDatabase } from "./odoo-database.ts";
+import { OperatorScript } from "./operator-script.ts";
 import { derivePassword, deriveSecret, deriveTunnelSecret } from "./secrets.ts";
 import { TenantTunnel } from "./tunnel.ts";
 
@@ -128,6 +129,30 @@ export class Tenant extends pulumi.ComponentResource {
       },
       { parent, dependsOn: database.ready },
     );
+
+    if (platform.createTenantScript && !suspended) {
+      new OperatorScript(
+        `${name}-operator`,
+        {
+          host,
+          sshPrivateKey,
+          script: platform.createTenantScript,
+          tenant: {
+            subdomain,
+            database: databaseName(subdomain),
+            url: publicUrl(platform, hostname(subdomain, platform.domain)),
+            plan: tenant.plan,
+            container_id: host.id,
+            local_port: port,
+            admin_email: tenant.adminEmail,
+            company_name: tenant.companyName,
+            language: tenant.language,
+            country: tenant.country,
+          },
+        },
+        { parent, dependsOn: [odoo] },
+      );
+    }
 
     const connector = new TunnelConnector(
       `${name}-connector`,

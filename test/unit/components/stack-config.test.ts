@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { parse } from "yaml";
 import { SettingsError } from "../../../components/field-error.ts";
 import { PlatformSettings } from "../../../components/settings/platform-settings.ts";
 import { readStackConfig } from "../../../components/settings/stack-config.ts";
@@ -81,4 +83,18 @@ test("the first users' environment fills in what the configuration does not say"
     kind: "platform",
     settings: PlatformSettings.parse({ ...rest, domain: "from.env.example" }),
   });
+});
+
+test("the committed production configuration lacks nothing but its secrets", () => {
+  const file = parse(readFileSync(new URL("../../../Pulumi.prod.yaml", import.meta.url), "utf8")) as {
+    config: Record<string, unknown>;
+  };
+  const config = Object.fromEntries(
+    Object.entries(file.config).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
+  const problems = problemsOf(config);
+  assert.deepEqual(
+    problems.map((problem) => problem.slice(0, problem.indexOf(": "))),
+    ["odoosaas:masterKey", "odoosaas:cloudflareApiToken", "odoosaas:postgresPassword", "odoosaas:sshPrivateKey"],
+  );
 });
