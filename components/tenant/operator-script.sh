@@ -10,10 +10,10 @@ up() {
   trap "rm -rf '$directory'" EXIT
   (umask 077 && printf '%s' "$SCRIPT" >"$directory/create-tenant")
   chmod 0700 "$directory/create-tenant"
-  local tenant=$TENANT
+  local told=$TENANT
   # Only what the operator's script is told, not how it came here.
   unset SCRIPT TENANT
-  printf '%s\n' "$tenant" | "$directory/create-tenant"
+  printf '%s\n' "$told" | "$directory/create-tenant"
 }
 
 main() {
