@@ -1,0 +1,88 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+
+/** Set in the environment of all that a run starts, and inherited by what that starts. */
+const MARK = "ODOO_TENANTS_TEST_RUN";
+
+/** What tests with a host may leave on the machine. What was there before is not theirs. */
+export class Leftovers {
+  readonly #mark: string;
+  /** What the machine shows besides processes; not looked at for suites that start no host. */
+  readonly #seen: () => string[];
+  readonly #before: ReadonlySet<string>;
+
+  private constructor(mark: string, look: () => string[]) {
+    this.#mark = mark;
+    this.#seen = look;
+    this.#before = new Set(look());
+  }
+
+  /** Marks the processes to come and, `withHost`, remembers the machine's links, namespaces and mounts. */
+  static watch(withHost: boolean): Leftovers {
+    const mark = `${process.pid}-${Date.now()}`;
+    process.env[MARK] = mark;
+    return new Leftovers(mark, withHost ? seen : () => []);
+  }
+
+  /** One line for each thing that is still there after `withinMs`. */
+  async remaining(withinMs: number): Promise<string[]> {
+    const deadline = Date.now() + withinMs;
+    for (;;) {
+      const processes = this.#processes().map((pid) => `process ${pid}: ${commandLine(pid)}`);
+      const left = [...processes, ...this.#seen().filter((line) => !this.#before.has(line))];
+      if (left.length === 0 || Date.now() > deadline) return left;
+      await setTimeout(200);
+    }
+  }
+
+  /** Ends what was started, so that the next run does not stumble over it. */
+  async stopProcesses(): Promise<void> {
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      for (const pid of this.#processes()) process.kill(pid, signal);
+      for (let tries = 0; tries < 50 && this.#processes().length > 0; tries += 1) await setTimeout(200);
+    }
+  }
+
+  #processes(): number[] {
+    return list("/proc")
+      .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+      .filter((pid) => read(`/proc/${pid}/environ`).split("\0").includes(`${MARK}=${this.#mark}`))
+      .map(Number);
+  }
+}
+
+/** Names tell whose they are: see the sandbox's instances for bridges, systemd-nspawn(1) for links. */
+function seen(): string[] {
+  return [
+    ...list("/sys/class/net")
+      .filter((link) => /^(odt|ve-|vb-)/.test(link))
+      .map((link) => `network link ${link}`),
+    ...list("/run/netns").map((name) => `network namespace ${name}`),
+    ...read("/proc/self/mounts")
+      .split("\n")
+      .map((line) => line.split(" "))
+      .filter(([source, , type]) => type === "overlay" && source !== undefined)
+      .map(([, target]) => `overlay mount ${target}`),
+  ];
+}
+
+function commandLine(pid: number): string {
+  return read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").slice(0, 200).trim();
+}
+
+/** Empty on other systems, and for processes that end or belong to others. */
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function list(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,32 @@
+import { globSync } from "node:fs";
+import { relative } from "node:path";
+import { missingForBrowser, missingForHost } from "./needs.ts";
+
+/** One folder of test/ and how its files are run. */
+export interface Suite {
+  readonly name: string;
+  /** One file after the other and shown test by test: its tests start hosts. Otherwise a file for each core. */
+  readonly serial: boolean;
+  /** For one test or hook, milliseconds. */
+  readonly timeoutMs: number;
+  /** Why this machine cannot run it, with the way out; undefined when it can. */
+  readonly missing: () => string | undefined;
+}
+
+const nothing = (): undefined => undefined;
+
+/** Quick ones first, so that a plain mistake shows in seconds. */
+export const SUITES: readonly Suite[] = [
+  { name: "unit", serial: false, timeoutMs: 30_000, missing: nothing },
+  { name: "components", serial: false, timeoutMs: 60_000, missing: nothing },
+  // The first test on a clean machine waits for the engine's build and the host's tree: minutes.
+  { name: "e2e", serial: true, timeoutMs: 20 * 60_000, missing: missingForHost },
+  { name: "browser", serial: true, timeoutMs: 20 * 60_000, missing: missingForBrowser },
+];
+
+/** Absolute paths of a suite's files whose path, from the repository's root, contains one of `parts` (all when empty). */
+export function filesOf(suite: Suite, root: string, parts: readonly string[]): string[] {
+  return globSync(`${root}/test/${suite.name}/**/*.test.ts`)
+    .filter((file) => parts.length === 0 || parts.some((part) => relative(root, file).includes(part)))
+    .toSorted();
+}
