@@ -1,4 +1,16 @@
-import { chmodSync, chownSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { run } from "../run.ts";
 import type { HostFile } from "./host-files.ts";
@@ -11,13 +23,17 @@ const ENABLED = ["systemd-networkd.service", "ssh.service", "pgbouncer.service",
 
 /** What a machine of its own would want and a host of the sandbox does not; some would only slow its start. */
 const MASKED = [
-  ...["apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer"],
-  ...["postgresql.service", "console-getty.service", "getty@tty1.service", "getty-static.service"],
-  ...["systemd-logind.service", "systemd-pstore.service"],
-];
+  "apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer",
+  "console-getty.service getty@tty1.service getty-static.service systemd-logind.service",
+  "postgresql.service systemd-pstore.service",
+].flatMap((line) => line.split(" "));
 
 /** Writes the host's configuration into its mounted root; at every start, so that changed options take effect. */
-export async function configureHost(root: string, files: readonly HostFile[], connectorBinary: string | undefined): Promise<void> {
+export async function configureHost(
+  root: string,
+  files: readonly HostFile[],
+  connectorBinary: string | undefined,
+): Promise<void> {
   cpSync(ROOTFS, root, { recursive: true });
   chmodSync(join(root, "etc/sudoers.d/odoosaas"), 0o440);
   const ids: Ids = { user: readIds(join(root, "etc/passwd")), group: readIds(join(root, "etc/group")) };
@@ -52,7 +68,9 @@ interface Ids {
 
 /** Numbers of the names in a passwd(5) or group(5) file. */
 function readIds(file: string): Map<string, number> {
-  const lines = readFileSync(file, "utf8").split("\n").map((line) => line.split(":"));
+  const lines = readFileSync(file, "utf8")
+    .split("\n")
+    .map((line) => line.split(":"));
   return new Map(lines.filter(([name]) => name).map(([name, , id]) => [String(name), Number(id)]));
 }
 
@@ -67,7 +85,8 @@ function writeHostFile(root: string, file: HostFile, ids: Ids): void {
   if (file.once && existsSync(path)) return;
   const owner = idOf(ids.user, file.owner ?? "root");
   const group = idOf(ids.group, file.group ?? "root");
-  if (!existsSync(dirname(path))) makeDirectory(dirname(path), file.path.includes("/.ssh/") ? 0o700 : 0o755, owner, group);
+  if (!existsSync(dirname(path)))
+    makeDirectory(dirname(path), file.path.includes("/.ssh/") ? 0o700 : 0o755, owner, group);
   // Beside and renamed: never readable by others for a moment, and never half written.
   const unfinished = `${path}.new`;
   writeFileSync(unfinished, file.content, { mode: 0o600 });

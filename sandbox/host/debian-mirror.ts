@@ -7,7 +7,14 @@ const PUBLIC_MIRRORS = ["http://deb.debian.org/debian", "http://archive.debian.o
 /** Debian mirrors to try, in order: those that this machine's own apt is set to use, then the public ones. */
 export function debianMirrors(etcApt = "/etc/apt"): string[] {
   const parts = join(etcApt, "sources.list.d");
-  const files = [join(etcApt, "sources.list"), ...(existsSync(parts) ? readdirSync(parts).toSorted().map((name) => join(parts, name)) : [])];
+  const files = [
+    join(etcApt, "sources.list"),
+    ...(existsSync(parts)
+      ? readdirSync(parts)
+          .toSorted()
+          .map((name) => join(parts, name))
+      : []),
+  ];
   const own = files.flatMap((file) => {
     if (!existsSync(file)) return [];
     if (file.endsWith(".list")) return mirrorsOfLines(readFileSync(file, "utf8"));
@@ -27,21 +34,40 @@ export function mirrorsOfLines(text: string): string[] {
 /** Mirrors in sources of the stanza style (deb822). */
 export function mirrorsOfStanzas(text: string): string[] {
   const lines = text.split("\n").filter((line) => !line.startsWith("#"));
-  return lines.join("\n").split(/\n\s*\n/).flatMap((stanza) => {
-    // A value goes on in lines that begin with a blank.
-    const fields = new Map(
-      [...stanza.matchAll(/^([A-Za-z-]+):((?:.*)(?:\n[ \t].*)*)/gm)].map(([, key, value]) => [key?.toLowerCase(), (value ?? "").trim().split(/\s+/)]),
-    );
-    if (fields.get("enabled")?.[0]?.toLowerCase() === "no" || !fields.get("types")?.includes("deb")) return [];
-    const suites = fields.get("suites") ?? [];
-    if (!suites.some((suite) => isDebian(suite, fields.get("components")?.join(" ") ?? ""))) return [];
-    return (fields.get("uris") ?? []).map(withoutSlash);
-  });
+  return lines
+    .join("\n")
+    .split(/\n\s*\n/)
+    .flatMap((stanza) => {
+      // A value goes on in lines that begin with a blank.
+      const fields = new Map(
+        [...stanza.matchAll(/^([A-Za-z-]+):((?:.*)(?:\n[ \t].*)*)/gm)].map(([, key, value]) => [
+          key?.toLowerCase(),
+          (value ?? "").trim().split(/\s+/),
+        ]),
+      );
+      if (fields.get("enabled")?.[0]?.toLowerCase() === "no" || !fields.get("types")?.includes("deb")) return [];
+      const suites = fields.get("suites") ?? [];
+      if (!suites.some((suite) => isDebian(suite, fields.get("components")?.join(" ") ?? ""))) return [];
+      return (fields.get("uris") ?? []).map(withoutSlash);
+    });
 }
 
 /** Debian's own archive, not its security archive nor somebody else's packages. */
 function isDebian(suite: string, components: string): boolean {
-  const releases = ["buster", "bullseye", "bookworm", "trixie", "forky", "duke", "sid", "oldoldstable", "oldstable", "stable", "testing", "unstable"];
+  const releases = [
+    "buster",
+    "bullseye",
+    "bookworm",
+    "trixie",
+    "forky",
+    "duke",
+    "sid",
+    "oldoldstable",
+    "oldstable",
+    "stable",
+    "testing",
+    "unstable",
+  ];
   return releases.includes(suite) && components.split(/\s+/).includes("main");
 }
 

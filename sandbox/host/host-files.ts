@@ -38,7 +38,10 @@ export function hostFiles(host: HostIdentity): HostFile[] {
   return [
     { path: "/etc/machine-id", content: `${host.machineId}\n`, mode: 0o444 },
     { path: "/etc/hostname", content: `${host.hostname}\n` },
-    { path: "/etc/hosts", content: `127.0.0.1 localhost\n${host.address} ${host.hostname}.${host.domain} ${host.hostname}\n` },
+    {
+      path: "/etc/hosts",
+      content: `127.0.0.1 localhost\n${host.address} ${host.hostname}.${host.domain} ${host.hostname}\n`,
+    },
     // The stock 80-container-host0.network asks DHCP: the file that sorts first wins.
     { path: "/etc/systemd/network/10-host0.network", content: network(host) },
     { path: "/root/.ssh/authorized_keys", ...authorized },
@@ -47,7 +50,10 @@ export function hostFiles(host: HostIdentity): HostFile[] {
     { path: "/etc/pgbouncer/pgbouncer.ini", content: pgbouncerConfiguration(host), mode: 0o640, group: "postgres" },
     { path: "/etc/pgbouncer/userlist.txt", content: userList(host), mode: 0o640, group: "postgres" },
     { path: "/etc/pgbouncer/tenants.ini", content: "", mode: 0o640, group: "postgres", once: true },
-    { path: "/etc/systemd/system.conf.d/edge.conf", content: host.edge ? `[Manager]\nDefaultEnvironment=TUNNEL_EDGE=${host.edge}\n` : "" },
+    {
+      path: "/etc/systemd/system.conf.d/edge.conf",
+      content: host.edge ? `[Manager]\nDefaultEnvironment=TUNNEL_EDGE=${host.edge}\n` : "",
+    },
   ];
 }
 

@@ -68,32 +68,45 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
   requireRoot("start the tenant host");
   const machine: Machine = { name: options.machine, directory: options.directory };
   const progress = options.progress ?? (() => {});
-  return await withLock(lockOf(machine), () => progress("waiting for another start of the same host"), async () => {
-    await stopMachine(machine);
-    makeMachineDirectories(machine);
-    const client = await providePostgresqlClient(dirname(options.tree), progress);
-    const kept = readKept(machine, options.tree);
-    progress("starting");
-    try {
-      await mountOverlay(kept.tree, machine.directory);
-      await configureHost(rootOf(machine), hostFiles(identity(options, kept)), options.connectorBinary);
-      const sshHostKey = await provideHostKey(rootOf(machine));
-      const booted = await bootMachine(machine, { bridge: options.bridge, readOnly: [[client, CLIENT_PREFIX]] });
-      progress("waiting for SSH, PgBouncer and Odoo");
-      await untilReady(booted, options.address, options.readyWithinMs ?? 60_000);
-      return { address: options.address, sshHostKey, machine: machine.name, stop: () => stopHost(machine.name, machine.directory) };
-    } catch (error) {
-      const journal = await lastJournalLines(machine);
+  return await withLock(
+    lockOf(machine),
+    () => progress("waiting for another start of the same host"),
+    async () => {
       await stopMachine(machine);
-      throw new HostNotReady(machine.name, journal, error);
-    }
-  });
+      makeMachineDirectories(machine);
+      const client = await providePostgresqlClient(dirname(options.tree), progress);
+      const kept = readKept(machine, options.tree);
+      progress("starting");
+      try {
+        await mountOverlay(kept.tree, machine.directory);
+        await configureHost(rootOf(machine), hostFiles(identity(options, kept)), options.connectorBinary);
+        const sshHostKey = await provideHostKey(rootOf(machine));
+        const booted = await bootMachine(machine, { bridge: options.bridge, readOnly: [[client, CLIENT_PREFIX]] });
+        progress("waiting for SSH, PgBouncer and Odoo");
+        await untilReady(booted, options.address, options.readyWithinMs ?? 60_000);
+        return {
+          address: options.address,
+          sshHostKey,
+          machine: machine.name,
+          stop: () => stopHost(machine.name, machine.directory),
+        };
+      } catch (error) {
+        const journal = await lastJournalLines(machine);
+        await stopMachine(machine);
+        throw new HostNotReady(machine.name, journal, error);
+      }
+    },
+  );
 }
 
 /** Stops the host, whichever process started it, and leaves its data. Does nothing when it does not run. */
 export async function stopHost(machine: string, directory: string): Promise<void> {
   if (!existsSync(directory)) return;
-  await withLock(lockOf({ name: machine, directory }), () => {}, async () => await stopMachine({ name: machine, directory }));
+  await withLock(
+    lockOf({ name: machine, directory }),
+    () => {},
+    async () => await stopMachine({ name: machine, directory }),
+  );
 }
 
 /** Stops the host and removes its data. */
@@ -128,7 +141,18 @@ function identity(options: HostOptions, kept: Kept): HostIdentity {
   const { domain, address, prefix, gateway, authorizedKey, postgres, edge } = options;
   const hostname = `tenant-host-${options.machine.split("-").at(-1)}`;
   const { machineId, masterPassword } = kept;
-  return { hostname, domain, address, prefix, gateway, authorizedKey, postgres, machineId, masterPassword, ...(edge ? { edge } : {}) };
+  return {
+    hostname,
+    domain,
+    address,
+    prefix,
+    gateway,
+    authorizedKey,
+    postgres,
+    machineId,
+    masterPassword,
+    ...(edge ? { edge } : {}),
+  };
 }
 
 async function lastJournalLines(machine: Machine): Promise<string> {

@@ -41,7 +41,9 @@ const linkOf = (machine: Machine) => `vb-${machine.name}`;
 /** Boots the container from its mounted root. It outlives this process, until `stopMachine` from here or elsewhere. */
 export async function bootMachine(machine: Machine, options: MachineOptions): Promise<BootedMachine> {
   if (!existsSync(`/sys/class/net/${options.bridge}/bridge`)) {
-    throw new Error(`the bridge ${options.bridge} does not exist: the tenant host's network must be made before the host`);
+    throw new Error(
+      `the bridge ${options.bridge} does not exist: the tenant host's network must be made before the host`,
+    );
   }
   // Where systemd runs this machine, it gives the container a scope; elsewhere the container keeps to a cgroup made here.
   const bySystemd = existsSync("/run/systemd/system");
@@ -53,17 +55,22 @@ export async function bootMachine(machine: Machine, options: MachineOptions): Pr
       new URL("./start-machine.sh", import.meta.url).pathname,
       ...cgroups,
       "--",
-      ...["--quiet", `--directory=${rootOf(machine)}`, `--machine=${machine.name}`, "--boot"],
-      ...["--register=no", ...(bySystemd ? [] : ["--keep-unit"])],
-      ...[`--network-bridge=${options.bridge}`, "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=read-only"],
+      `--directory=${rootOf(machine)}`,
+      `--machine=${machine.name}`,
+      `--network-bridge=${options.bridge}`,
+      ..."--boot --quiet --register=no --resolv-conf=off --timezone=off --link-journal=no --console=read-only".split(
+        " ",
+      ),
+      ...(bySystemd ? [] : ["--keep-unit"]),
       ...options.readOnly.map(([outside, inside]) => `--bind-ro=${outside}:${inside}`),
     ],
-    { cwd: "/", detached: true, stdio: ["ignore", log, log], env: { PATH: process.env["PATH"], LC_ALL: "C.UTF-8" } },
+    { cwd: "/", detached: true, stdio: ["ignore", log, log], env: { ...process.env, LC_ALL: "C.UTF-8" } },
   );
   closeSync(log);
   await new Promise<void>((started, failed) => child.once("spawn", started).once("error", failed));
   const supervisor = child.pid === undefined ? undefined : identify(child.pid);
-  if (supervisor === undefined) throw new Error(`systemd-nspawn ended at once: ${readFileSync(consoleOf(machine), "utf8")}`);
+  if (supervisor === undefined)
+    throw new Error(`systemd-nspawn ended at once: ${readFileSync(consoleOf(machine), "utf8")}`);
   writeFileSync(processFileOf(machine), JSON.stringify(supervisor), { mode: 0o600 });
   child.unref();
   return { supervisor, leader: () => childrenOf(supervisor.pid)[0] };
@@ -94,26 +101,32 @@ export async function stopMachine(machine: Machine): Promise<void> {
     signalProcess(supervisor, "SIGKILL");
   }
   const killed = await becomes(() => {
-    const left = cgroupProcesses(cgroupOf(machine)).map(identify).filter((each) => each !== undefined);
+    const left = cgroupProcesses(cgroupOf(machine))
+      .map(identify)
+      .filter((each) => each !== undefined);
     for (const each of left) signalProcess(each, "SIGKILL");
     return left.length === 0;
   }, 10_000);
-  if (!killed) throw new Error(`processes of ${machine.name} cannot be ended: ${cgroupProcesses(cgroupOf(machine)).join(", ")}`);
+  if (!killed)
+    throw new Error(`processes of ${machine.name} cannot be ended: ${cgroupProcesses(cgroupOf(machine)).join(", ")}`);
   await run("ip", ["link", "delete", "dev", linkOf(machine)]).catch(() => {}); // gone with its container, as a rule
   if (isMounted(rootOf(machine))) await unmount(rootOf(machine));
   rmSync(join("/run/systemd/nspawn/propagate", machine.name), { recursive: true, force: true });
   rmSync(processFileOf(machine), { force: true });
-  if (!(await becomes(() => removeCgroup(cgroupOf(machine)), 5_000))) throw new Error(`the cgroup ${cgroupOf(machine)} is still in use`);
+  if (!(await becomes(() => removeCgroup(cgroupOf(machine)), 5_000)))
+    throw new Error(`the cgroup ${cgroupOf(machine)} is still in use`);
 }
 
 /** Whether the condition comes true within the time. */
 async function becomes(condition: () => boolean, withinMs: number): Promise<boolean> {
-  for (const deadline = Date.now() + withinMs; Date.now() < deadline; await setTimeout(25)) if (condition()) return true;
+  for (const deadline = Date.now() + withinMs; Date.now() < deadline; await setTimeout(25))
+    if (condition()) return true;
   return condition();
 }
 
 /** Makes the machine's directories. */
 export function makeMachineDirectories(machine: Machine): void {
   mkdirSync(machine.directory, { recursive: true, mode: 0o700 });
-  for (const name of ["upper", "work", "root"]) mkdirSync(join(machine.directory, name), { recursive: true, mode: 0o755 });
+  for (const name of ["upper", "work", "root"])
+    mkdirSync(join(machine.directory, name), { recursive: true, mode: 0o755 });
 }

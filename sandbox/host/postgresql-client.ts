@@ -23,7 +23,9 @@ export async function providePostgresqlClient(directory: string, progress: Progr
   }
   if (bin === undefined) throw new Error("no pg_dump under /usr/lib/postgresql: install the package postgresql-client");
   const source = bin;
-  const recipe = [await run(join(source, "pg_dump"), ["--version"]), process.arch, readFileSync(SCRIPT, "utf8")].join("\n");
+  const recipe = [await run(join(source, "pg_dump"), ["--version"]), process.arch, readFileSync(SCRIPT, "utf8")].join(
+    "\n",
+  );
   const key = createHash("sha256").update(recipe).digest("hex").slice(0, 12);
   return await fillOnce(join(directory, `postgresql-client-${key}`), progress, async (unfinished) => {
     await run("bash", [SCRIPT.pathname, source, unfinished, CLIENT_PREFIX]);

@@ -11,7 +11,9 @@ export interface ProcessIdentity {
 export function identify(pid: number): ProcessIdentity | undefined {
   try {
     // The second field is the command in parentheses and may contain anything.
-    const [state, ...fields] = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
+    const [state, ...fields] = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
     const startTime = fields[18];
     return state === "Z" || state === "X" || startTime === undefined ? undefined : { pid, startTime };
   } catch {

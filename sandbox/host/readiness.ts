@@ -20,7 +20,8 @@ export async function untilReady(machine: BootedMachine, address: string, within
       if (missing.has("Odoo") && listens(leader, ODOO_PORT) && (await answersHttp(leader))) missing.delete("Odoo");
       if (missing.size === 0) return;
     }
-    if (Date.now() > deadline) throw new Error(`${[...missing].join(" and ")} did not answer within ${withinMs / 1000} s`);
+    if (Date.now() > deadline)
+      throw new Error(`${[...missing].join(" and ")} did not answer within ${withinMs / 1000} s`);
   }
 }
 
@@ -33,7 +34,10 @@ async function answersSsh(address: string): Promise<boolean> {
       answer(answered);
     };
     socket.once("data", (greeting) => end(greeting.toString("latin1").startsWith("SSH-2.0-")));
-    socket.once("error", () => end(false)).once("timeout", () => end(false)).once("close", () => end(false));
+    socket
+      .once("error", () => end(false))
+      .once("timeout", () => end(false))
+      .once("close", () => end(false));
   });
 }
 
@@ -41,7 +45,9 @@ async function answersSsh(address: string): Promise<boolean> {
 function listens(pid: number, port: number): boolean {
   try {
     const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-    const sockets = readFileSync(`/proc/${pid}/net/tcp`, "utf8").split("\n").map((line) => line.trim().split(/\s+/));
+    const sockets = readFileSync(`/proc/${pid}/net/tcp`, "utf8")
+      .split("\n")
+      .map((line) => line.trim().split(/\s+/));
     return sockets.some(([, local, , state]) => state === "0A" && local?.endsWith(suffix));
   } catch {
     return false;

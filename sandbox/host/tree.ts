@@ -12,10 +12,8 @@ import { requireRoot } from "./require-root.ts";
 /** The release that carries odoo-14. */
 const SUITE = "bullseye";
 
-const PACKAGES = [
-  ...["odoo-14", "openssh-server", "systemd", "systemd-sysv", "dbus", "sudo", "pgbouncer", "postgresql-client"],
-  ...["iproute2", "ca-certificates", "curl", "jq"],
-];
+const PACKAGES =
+  "odoo-14 openssh-server systemd systemd-sysv dbus sudo pgbouncer postgresql-client iproute2 ca-certificates curl jq";
 
 const SCRIPT = new URL("./build-tree.sh", import.meta.url);
 
@@ -41,9 +39,9 @@ export async function provideHostTree(cache: string, progress: Progress): Promis
   return await fillOnce(treePath(cache), progress, async (unfinished) => {
     mkdirSync(debs, { recursive: true });
     // In namespaces of its own, and killed with this process: an interrupted build leaves no process and no mount.
-    const contained = ["--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"];
+    const contained = "--pdeathsig KILL unshare --mount --pid --fork --kill-child=KILL --mount-proc bash".split(" ");
     let last: string | undefined;
-    await run("setpriv", [...contained, "bash", SCRIPT.pathname, unfinished, debs, SUITE, ...PACKAGES], {
+    await run("setpriv", [...contained, SCRIPT.pathname, unfinished, debs, SUITE, ...PACKAGES.split(" ")], {
       input: `${debianMirrors().join("\n")}\n`,
       onLine: (line) => {
         const doing = buildProgress(line);
