@@ -17,7 +17,7 @@ clean_up() {
     kill "$server" 2>/dev/null || true
     wait "$server" 2>/dev/null || true
   fi
-  rm -f "$config" "$log" "$log.cookies"
+  rm -f "$config" "$log" "$log.cookies" "$log.page"
 }
 
 sql() {
@@ -54,7 +54,7 @@ SQL
 write_config() {
   install -m 0600 -o "$ODOO_USER" /dev/null "$config"
   {
-    grep -vE '^[[:space:]]*(db_host|db_port|db_user|db_password|db_sslmode|db_name|dbfilter|logfile|workers|http_interface|http_port|xmlrpc_port)[[:space:]]*=' "$ODOO_CONFIG"
+    grep -vE '^[[:space:]]*(db_host|db_port|db_user|db_password|db_sslmode|db_name|dbfilter|logfile|workers|max_cron_threads|http_interface|http_port|xmlrpc_port)[[:space:]]*=' "$ODOO_CONFIG"
     printf 'db_host = %s\ndb_port = %s\ndb_user = %s\ndb_password = %s\ndb_sslmode = %s\nworkers = 0\nmax_cron_threads = 0\n' \
       "$POSTGRES_HOST" "$POSTGRES_PORT" "$ROLE" "$ROLE_PASSWORD" "$POSTGRES_SSLMODE"
   } >"$config"
@@ -84,11 +84,12 @@ make_assets() {
 \set password `printenv password`
 update res_users set password = :'password' where id = 2;
 SQL
-  runuser -u "$ODOO_USER" -- odoo -c "$config" -d "$DATABASE" --db-filter "^$DATABASE\$" --http-interface 127.0.0.1 --http-port "$port" \
+  # Without a db filter Odoo serves just the database it is told, though its owner is another role.
+  runuser -u "$ODOO_USER" -- odoo -c "$config" -d "$DATABASE" --http-interface 127.0.0.1 --http-port "$port" \
     >"$log" 2>&1 </dev/null &
   server=$!
   local deadline=$((SECONDS + 120))
-  until curl -sf -o /dev/null -m 60 "http://127.0.0.1:$port/web/login"; do
+  until [ "$(curl -s -o "$log.page" -w '%{http_code}' -m 60 "http://127.0.0.1:$port/web/login")" = 200 ]; do
     [ "$SECONDS" -lt "$deadline" ] || { tail -n 30 "$log" >&2; fail "Odoo did not serve the template within two minutes."; }
     kill -0 "$server" 2>/dev/null || { tail -n 30 "$log" >&2; fail "Odoo ended while it served the template."; }
     sleep 0.2
@@ -96,7 +97,8 @@ SQL
   (umask 077 && : >"$jar")
   printf '{"jsonrpc":"2.0","method":"call","params":{"db":"%s","login":"admin","password":"%s"}}' "$DATABASE" "$password" |
     curl -sf -m 60 -o /dev/null -c "$jar" -H 'content-type: application/json' --data-binary @- "http://127.0.0.1:$port/web/session/authenticate"
-  curl -sf -m 120 -b "$jar" "http://127.0.0.1:$port/web" | grep -oE '/web/(content|assets)/[^"]+\.(css|js)' | sort -u |
+  curl -sf -m 120 -b "$jar" "http://127.0.0.1:$port/web" >>"$log.page"
+  grep -oE '/web/(content|assets)/[^"]+\.(css|js)' "$log.page" | sort -u |
     while read -r asset; do
       curl -sf -m 120 -o /dev/null -b "$jar" "http://127.0.0.1:$port$asset"
     done
@@ -112,10 +114,16 @@ settle() {
   export wanted
   run_odoo shell --no-http <<'PYTHON'
 env['ir.config_parameter'].set_param('ir_attachment.location', 'db')
-env['ir.attachment'].force_storage()
+# force_storage() passes over attachments that are a field's value (images), so they are named here.
+filed = env['ir.attachment'].search([('store_fname', '!=', False), '|', ('res_field', '=', False), ('res_field', '!=', False)])
+for attachment in filed:
+    attachment.write({'raw': attachment.raw, 'mimetype': attachment.mimetype})
 env['ir.config_parameter'].search([('key', '=like', 'odoosaas.%')]).unlink()
 env.cr.commit()
 PYTHON
+  if [ "$(sql <<<"select count(*) from ir_attachment where store_fname is not null")" != 0 ]; then
+    fail "some attachments of the template are still in files."
+  fi
   rm -rf "${ODOO_DATA:?}/filestore/${DATABASE:?}"
   sql <<'SQL'
 \set wanted `printenv wanted`
@@ -123,6 +131,8 @@ update res_users set password = null where id = 2;
 delete from ir_config_parameter where key in ('web.base.url', 'web.base.url.freeze');
 insert into ir_config_parameter (key, value, create_uid, write_uid, create_date, write_date)
   values ('odoosaas.template', :'wanted', 1, 1, now(), now());
+-- Warns of every system table, which is not this role's.
+set client_min_messages = error;
 vacuum (full, analyze);
 SQL
 }

@@ -206,7 +206,7 @@ MAPPINGS=/etc/pgbouncer/tenants.d
 
 let_in() {
   local line
-  line=$(printf '"%s" = host=%s port=%s dbname=%s user=%s password=%s' \
+  line=$(printf '%s = host=%s port=%s dbname=%s user=%s password=%s' \
     "$DATABASE" "$POSTGRES_HOST" "$POSTGRES_PORT" "'$DATABASE'" "'$ROLE'" "'$ROLE_PASSWORD'")
   if [ -f "$MAPPINGS/$DATABASE.ini" ] && [ "$(cat "$MAPPINGS/$DATABASE.ini")" = "$line" ]; then
     return
