@@ -20,6 +20,7 @@ up() {
   check_odoo
   set_up_pgbouncer
   set_up_connector
+  set_up_suspended_page
   install -d -m 0700 /var/backups/odoosaas
   if [ "${#problems[@]}" -gt 0 ]; then
     printf 'This host is not ready for tenants:\n' >&2
@@ -77,6 +78,54 @@ install_cloudflared() {
     rm -f "$CLOUDFLARED.new"
     problem "$CLOUDFLARED is missing and could not be downloaded: install cloudflared, or set cloudflaredPath"
   fi
+}
+
+# The page of suspended tenants, on a port of its own; none is wanted when SUSPENDED_PAGE is empty.
+set_up_suspended_page() {
+  local unit=/etc/systemd/system/odoosaas-suspended-page.service program=/usr/local/lib/odoosaas/suspended-page.py
+  if [ -z "$SUSPENDED_PAGE" ]; then
+    if [ -f "$unit" ]; then systemctl disable --quiet --now odoosaas-suspended-page; fi
+    rm -f "$unit" "$program"
+    return
+  fi
+  install -d -m 0755 /usr/local/lib/odoosaas
+  printf '%s' "$SUSPENDED_PAGE" >"$program.new"
+  suspended_page_unit "$program" >"$unit.new"
+  if cmp -s "$program.new" "$program" && cmp -s "$unit.new" "$unit"; then
+    rm -f "$program.new" "$unit.new"
+  else
+    mv "$program.new" "$program"
+    mv "$unit.new" "$unit"
+    systemctl daemon-reload
+    systemctl restart odoosaas-suspended-page
+  fi
+  systemctl enable --quiet --now odoosaas-suspended-page
+}
+
+# In a unit's values "%" and "\" have a meaning of their own, and quotes would end them.
+unit_value() {
+  printf '%s' "$1" | sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/%/%%/g'
+}
+
+suspended_page_unit() {
+  cat <<UNIT
+[Unit]
+Description=Page of suspended tenants
+
+[Service]
+DynamicUser=yes
+Environment="PORT=$SUSPENDED_PAGE_PORT"
+Environment="PAY_URL=$(unit_value "$SUSPENDED_PAGE_PAY_URL")"
+Environment="CONTACT=$(unit_value "$SUSPENDED_PAGE_CONTACT")"
+ExecStart=/usr/bin/python3 $1
+Restart=on-failure
+MemoryMax=128M
+NoNewPrivileges=yes
+ProtectHome=yes
+
+[Install]
+WantedBy=multi-user.target
+UNIT
 }
 
 main() {

@@ -1,11 +1,19 @@
+import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import type { HostSettings } from "../settings/platform-settings.ts";
+import type { HostSettings, SuspendedPage } from "../settings/platform-settings.ts";
 import { hostScript } from "./host-script.ts";
+
+/** Port on the host's loopback where the page of suspended tenants is served. */
+export const SUSPENDED_PAGE_PORT = 8071;
+
+const SUSPENDED_PAGE = readFileSync(new URL("./suspended-page.py", import.meta.url), "utf8");
 
 export interface HostBaselineArgs {
   host: HostSettings;
   /** Secret. */
   sshPrivateKey: pulumi.Input<string>;
+  /** The page visitors of suspended tenants see; without it they get a bare 503 from the connector. */
+  suspendedPage?: SuspendedPage | undefined;
 }
 
 /**
@@ -30,6 +38,10 @@ export class HostBaseline extends pulumi.ComponentResource {
           ODOO_CONFIG: host.odoo.configFile,
           ODOO_SERVICE: host.odoo.service,
           ODOO_ROLE: host.odoo.role,
+          SUSPENDED_PAGE: args.suspendedPage ? SUSPENDED_PAGE : "",
+          SUSPENDED_PAGE_PORT: String(SUSPENDED_PAGE_PORT),
+          SUSPENDED_PAGE_PAY_URL: args.suspendedPage?.payUrl ?? "",
+          SUSPENDED_PAGE_CONTACT: args.suspendedPage?.contact ?? "",
         },
       },
       { parent: this, customTimeouts: { create: "15m", update: "15m" } },

@@ -17,7 +17,11 @@ export class Platform extends pulumi.ComponentResource {
     super("odoosaas:platform:Platform", name, { id: settings.id, domain: settings.domain }, opts);
     const baselines = settings.hosts.map(
       (host) =>
-        new HostBaseline(`${name}-host-${host.id}`, { host, sshPrivateKey: settings.sshPrivateKey }, { parent: this }),
+        new HostBaseline(
+          `${name}-host-${host.id}`,
+          { host, sshPrivateKey: settings.sshPrivateKey, suspendedPage: settings.suspendedPage },
+          { parent: this },
+        ),
     );
     const template = settings.template
       ? new TemplateDatabase(`${name}-template`, { platform: settings, after: baselines }, { parent: this })

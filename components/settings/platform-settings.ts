@@ -32,6 +32,18 @@ export const OdooSettings = z.strictObject({
   role: z.string().regex(/^[a-z][a-z0-9_]*$/),
 });
 
+/** What visitors of a suspended tenant read. */
+export const SuspendedPage = z.strictObject({
+  /** Where to pay; `{subdomain}` becomes the tenant's. */
+  payUrl: z.url().optional(),
+  /** Whom to ask, as plain text: an address or a telephone number. */
+  contact: z
+    .string()
+    .max(200)
+    .regex(/^[^\r\n]*$/, "must be one line")
+    .optional(),
+});
+
 /** A tenant host: a machine or container with systemd, sshd, Odoo, PgBouncer and cloudflared. */
 export const HostSettings = z.strictObject({
   /** The container's number, the `container_id` of the API. */
@@ -100,6 +112,8 @@ export const PlatformSettings = z.strictObject({
     .optional(),
   /** Text of a script of the operator's, run on the tenant's host once Odoo is initialised (operator-script.ts). */
   createTenantScript: z.string().startsWith("#!", "must begin with its #! line").optional(),
+  /** Page of suspended tenants; without it their visitors get a bare 503. */
+  suspendedPage: SuspendedPage.optional(),
   plans: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/), PlanSettings),
   /** Secrets. */
   masterKey: z.string().min(32, "must have at least 32 characters; make one with: openssl rand -base64 32"),
@@ -111,6 +125,7 @@ export const PlatformSettings = z.strictObject({
 
 export type PlatformSettings = z.infer<typeof PlatformSettings>;
 export type HostSettings = z.infer<typeof HostSettings>;
+export type SuspendedPage = z.infer<typeof SuspendedPage>;
 export type PlanSettings = z.infer<typeof PlanSettings>;
 
 /** Keys of `PlatformSettings` that hold secrets. */

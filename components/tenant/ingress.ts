@@ -16,7 +16,8 @@ export interface IngressArgs {
   origin: string;
   /** Odoo's gevent process; absent when Odoo runs threaded and serves this route itself. */
   live?: LiveRoute | undefined;
-  suspended: boolean;
+  /** What a suspended tenant's host names lead to: `http_status:503`, or the host's page; absent for a running one. */
+  suspendedService?: string | undefined;
 }
 
 /**
@@ -29,7 +30,7 @@ export interface IngressArgs {
  */
 export function ingressRules(args: IngressArgs): IngressRule[] {
   const rules = args.hostnames.flatMap((hostname): IngressRule[] => {
-    if (args.suspended) return [{ hostname, service: "http_status:503" }];
+    if (args.suspendedService) return [{ hostname, service: args.suspendedService }];
     const originRequest = { httpHostHeader: hostname };
     return [
       { hostname, path: "^/web/database(/|$)", service: "http_status:403" },

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { FieldError } from "../field-error.ts";
+import { SUSPENDED_PAGE_PORT } from "../host/host-baseline.ts";
 import { odooRelease } from "../odoo-release.ts";
 import {
   type HostSettings,
@@ -98,7 +99,11 @@ export class Tenant extends pulumi.ComponentResource {
           ? { route: odooRelease(host.odoo.version).liveRoute, origin: `http://127.0.0.1:${host.odoo.geventPort}` }
           : undefined,
         customDomains: tenant.customDomains,
-        suspended,
+        suspendedService: suspended
+          ? platform.suspendedPage
+            ? `http://127.0.0.1:${SUSPENDED_PAGE_PORT}`
+            : "http_status:503"
+          : undefined,
         adopt,
       },
       { parent },

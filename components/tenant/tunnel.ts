@@ -25,7 +25,8 @@ export interface TenantTunnelArgs {
   live?: LiveRoute | undefined;
   /** The customer's own domains. Their CNAME is the customer's to set. */
   customDomains: readonly string[];
-  suspended: boolean;
+  /** See ingress.ts; absent for a running tenant. */
+  suspendedService?: string | undefined;
   /** Ids of a tunnel and a record that exist already and are ours: taken over instead of created. */
   adopt?: { tunnelId?: string | undefined; recordId?: string | undefined } | undefined;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ingressRules } from "../../../components/tenant/ingress.ts";
 
-const base = { hostnames: ["acme.example.com"], origin: "http://127.0.0.1:8069", suspended: false };
+const base = { hostnames: ["acme.example.com"], origin: "http://127.0.0.1:8069" };
 
 test("custom domains are further host names with the same rules", () => {
   const rules = ingressRules({ ...base, hostnames: ["acme.example.com", "shop.acme.org"] });
@@ -22,15 +22,15 @@ test("Odoo's live connection goes to its own process when there is one", () => {
 });
 
 test("a suspended tenant's host names answer 503 and nothing reaches Odoo", () => {
-  assert.deepEqual(ingressRules({ ...base, suspended: true }), [
+  assert.deepEqual(ingressRules({ ...base, suspendedService: "http_status:503" }), [
     { hostname: "acme.example.com", service: "http_status:503" },
     { service: "http_status:404" },
   ]);
 });
 
 test("the last rule is the catch-all, and the only one without a host name", () => {
-  for (const suspended of [true, false]) {
-    const rules = ingressRules({ ...base, suspended });
+  for (const suspendedService of ["http_status:503", undefined]) {
+    const rules = ingressRules({ ...base, suspendedService });
     assert.deepEqual(rules.at(-1), { service: "http_status:404" });
     assert.equal(rules.filter((rule) => rule.hostname === undefined).length, 1);
   }
