@@ -1,0 +1,54 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { setInterval } from "node:timers";
+
+const GUARD = new URL("./guard.sh", import.meta.url).pathname;
+
+/**
+ * Seconds without a sign of life from this process after which its children are killed. Must be well below the lease's
+ * time to live (automation/tenants/lease.ts), so that a lease which has run out has no process any more.
+ */
+export const GUARD_LIMIT_SECONDS = 12;
+
+export interface GuardedOptions {
+  cwd?: string;
+  env: Readonly<Record<string, string>>;
+  /** Default GUARD_LIMIT_SECONDS. */
+  limitSeconds?: number;
+}
+
+const fed = new Set<ChildProcess>();
+let feeding: NodeJS.Timeout | undefined;
+
+/**
+ * Starts a command that dies with this process, even when that is killed or frozen. Standard output and error are
+ * pipes. Signals to the returned process are passed on; `killGuarded` ends the whole tree at once.
+ */
+export function spawnGuarded(command: string, args: readonly string[], options: GuardedOptions): ChildProcess {
+  const child = spawn("bash", [GUARD, String(options.limitSeconds ?? GUARD_LIMIT_SECONDS), command, ...args], {
+    cwd: options.cwd,
+    env: options.env,
+    stdio: ["pipe", "pipe", "pipe"],
+    detached: true, // a session of its own: a Ctrl-C at the terminal is for the server, which drains
+  });
+  child.stdin?.on("error", () => {}); // it has ended
+  fed.add(child);
+  feeding ??= setInterval(feed, 2_000).unref();
+  const forget = (): void => {
+    fed.delete(child);
+    if (fed.size > 0 || feeding === undefined) return;
+    clearInterval(feeding);
+    feeding = undefined;
+  };
+  child.once("exit", forget);
+  child.once("error", forget);
+  return child;
+}
+
+/** Kills the command and everything it started: closing the pipe is the guard's order to do so. */
+export function killGuarded(child: ChildProcess): void {
+  child.stdin?.destroy();
+}
+
+function feed(): void {
+  for (const child of fed) child.stdin?.write("\n");
+}
