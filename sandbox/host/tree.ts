@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
 import { fillOnce } from "../cache.ts";
+import { tryLock } from "../lock.ts";
 import { ensurePackages } from "../debian-packages.ts";
 import type { Progress } from "../progress.ts";
 import { run } from "../run.ts";
@@ -38,6 +39,7 @@ export async function provideHostTree(cache: string, progress: Progress): Promis
   const debs = join(cache, "host", "debs");
   return await fillOnce(treePath(cache), progress, async (unfinished) => {
     mkdirSync(debs, { recursive: true });
+    removeAbandoned(join(cache, "host"), basename(unfinished));
     // In namespaces of its own, and killed with this process: an interrupted build leaves no process and no mount.
     const contained = "--pdeathsig KILL unshare --mount --pid --fork --kill-child=KILL --mount-proc bash".split(" ");
     let last: string | undefined;
@@ -51,4 +53,14 @@ export async function provideHostTree(cache: string, progress: Progress): Promis
     });
     if (!existsSync(join(unfinished, "usr/bin/odoo"))) throw new Error("the tenant host's tree was built without Odoo");
   });
+}
+
+/** Removes what interrupted builds of other recipes left; they are not gone on with, and large. */
+function removeAbandoned(directory: string, own: string): void {
+  for (const name of readdirSync(directory)) {
+    if (!/^tree-.*\.unfinished$/.test(name) || name === own) continue;
+    const lock = tryLock(join(directory, name.replace(/unfinished$/, "lock")));
+    if (lock) rmSync(join(directory, name), { recursive: true, force: true });
+    lock?.release();
+  }
 }

@@ -24,6 +24,8 @@ export interface HostWorld {
   options: HostOptions;
   /** Of the test's own key. */
   privateKey: string;
+  /** A session of the superuser's, ended after the test. */
+  connect(database: string): Promise<pg.Client>;
   /** As the superuser. */
   sql(database: string, text: string): Promise<pg.QueryResult>;
   start(): Promise<RunningHost>;
@@ -71,12 +73,21 @@ export async function makeHostWorld(t: TestContext): Promise<HostWorld> {
     progress,
   };
   undoAfter(t, async () => await removeHost(options.machine, options.directory));
+  const connectTo = async (database: string) => {
+    const client = new pg.Client({ ...connect, database });
+    await client.connect();
+    return client;
+  };
   return {
     options,
     privateKey: key.privateKey,
+    async connect(database) {
+      const client = await connectTo(database);
+      undoAfter(t, async () => await client.end());
+      return client;
+    },
     async sql(database, text) {
-      const client = new pg.Client({ ...connect, database });
-      await client.connect();
+      const client = await connectTo(database);
       try {
         return await client.query(text);
       } finally {
