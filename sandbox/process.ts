@@ -25,6 +25,8 @@ export interface RunningProcess {
   readonly name: string;
   readonly pid: number;
   readonly log: string;
+  /** Whether it has been asked to stop. */
+  readonly stopping: boolean;
   /** How it ended, once it has: "exited with 1". */
   readonly ended: string | undefined;
   /** Resolves with that when it ends, whether asked to or not. */
@@ -48,6 +50,7 @@ export function startProcess(options: ProcessOptions): RunningProcess {
     ...options.user,
   });
   closeSync(log);
+  let stopping = false;
   let ended: string | undefined;
   const end = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(`could not be started: ${error.message}`));
@@ -57,12 +60,16 @@ export function startProcess(options: ProcessOptions): RunningProcess {
     name: options.name,
     pid: child.pid ?? 0,
     log: options.log,
+    get stopping() {
+      return stopping;
+    },
     get ended() {
       return ended;
     },
     end,
     lastLines: (count) => lastLines(options.log, count),
     async stop() {
+      stopping = true;
       if (ended) return;
       child.kill(options.stopSignal ?? "SIGTERM");
       const deadline = setTimeout(options.stopWithinMs ?? 20_000, "late", { ref: false });

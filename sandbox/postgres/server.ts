@@ -13,6 +13,9 @@ import { serverUser, type ServerUser } from "./user.ts";
 
 export const SUPERUSER = "postgres";
 
+/** Checksums find damaged pages; C.UTF-8 exists everywhere and sorts alike on all machines. */
+const INITDB = "--auth scram-sha-256 --data-checksums --encoding UTF8 --locale C.UTF-8".split(" ");
+
 const ANSWERS_WITHIN_MS = 60_000;
 
 export interface PostgresServer {
@@ -83,10 +86,7 @@ async function initialise(
   try {
     await run(
       join(binaries.directory, "initdb"),
-      [
-        ...["--pgdata", unfinished, "--username", SUPERUSER, "--pwfile", passwordFile],
-        ...["--auth", "scram-sha-256", "--data-checksums", "--encoding", "UTF8", "--locale", "C.UTF-8"],
-      ],
+      ["--pgdata", unfinished, "--username", SUPERUSER, "--pwfile", passwordFile, ...INITDB],
       { cwd: paths.directory, user },
     );
   } finally {

@@ -1,0 +1,37 @@
+import type { SandboxStatus } from "./status.ts";
+
+/** What a start ends with: where everything is, and what to do next. */
+export function readyBox(status: SandboxStatus, options: { foreground: boolean }): string {
+  const stop = "npm run stop (data stays; npm run reset removes it)";
+  return box([
+    ...statusRows(status),
+    ["", ""],
+    ["another checkout", "npm run checkout -- globex --plan business --email owner@globex.example"],
+    ["as an operator", "npm run pulumi -- preview -s prod"],
+    ["this again", "npm run status"],
+    ["stop", options.foreground ? `Ctrl-C, or ${stop}` : stop],
+  ]);
+}
+
+/** What `npm run status` prints. */
+export function statusText(status: SandboxStatus): string {
+  const ended = (status.ended ?? []).map(({ name, how, log }) => `! ${name} ${how}. Its log: ${log}`);
+  return [box(statusRows(status)), ...ended].join("\n");
+}
+
+function statusRows(status: SandboxStatus): [string, string][] {
+  const tenants = status.tenants.flatMap(({ subdomain, url, login, password, state }): [string, string][] => [
+    [subdomain, `${url}/web/login${state === "active" ? "" : ` (${state})`}`],
+    ["  login", login],
+    ["  password", password],
+  ]);
+  return [...tenants, ["API", `${status.api}/api/tenants`]];
+}
+
+export function box(rows: readonly (readonly [string, string])[]): string {
+  const left = Math.max(...rows.map(([label]) => label.length));
+  const lines = rows.map(([label, text]) => `${label.padEnd(left)}  ${text}`.trimEnd());
+  const width = Math.max(...lines.map((line) => line.length));
+  const edge = "─".repeat(width + 2);
+  return [`╭${edge}╮`, ...lines.map((line) => `│ ${line.padEnd(width)} │`), `╰${edge}╯`].join("\n");
+}

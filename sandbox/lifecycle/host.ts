@@ -1,0 +1,51 @@
+import { join } from "node:path";
+import { startHost, type RunningHost } from "../host/host.ts";
+import type { Instance } from "../instance.ts";
+import type { Progress } from "../progress.ts";
+import type { InstanceSecrets } from "./secrets.ts";
+
+/** The tenant host's number: `container_id` in the API. */
+export const HOST_ID = 105;
+
+export function machineName(instance: Instance): string {
+  return `${instance.name}-${HOST_ID}`;
+}
+
+export function hostDirectory(instance: Instance): string {
+  return join(instance.directory, "host");
+}
+
+/** Starts the instance's tenant host. */
+export async function startTenantHost(
+  instance: Instance,
+  secrets: InstanceSecrets,
+  made: { tree: string; connector: string },
+  progress: Progress,
+): Promise<RunningHost> {
+  const { bridge, gateway, hostAddress, prefix } = instance.network;
+  return await startHost({
+    tree: made.tree,
+    connectorBinary: made.connector,
+    machine: machineName(instance),
+    directory: hostDirectory(instance),
+    bridge,
+    gateway,
+    address: hostAddress,
+    prefix,
+    authorizedKey: secrets.ssh.publicKey,
+    postgres: {
+      host: gateway,
+      port: instance.ports.postgres,
+      role: "odoo_h105",
+      password: secrets.postgresRoles.odoo_h105,
+    },
+    domain: instance.domain,
+    edge: tunnelEdge(instance),
+    progress,
+  });
+}
+
+/** What connectors on the host dial instead of Cloudflare's edge. */
+export function tunnelEdge(instance: Instance): string {
+  return `${instance.network.gateway}:${instance.ports.tunnelEdge}`;
+}

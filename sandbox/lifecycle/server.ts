@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { engineEnvironment } from "../engine/environment.ts";
+import type { Engine } from "../engine/provide.ts";
+import type { Instance } from "../instance.ts";
+import { startProcess, type RunningProcess } from "../process.ts";
+import { apiUrl } from "./api.ts";
+import { PLANS } from "./platform-settings.ts";
+import { PLATFORM_STACK } from "./platform-stack.ts";
+import { CHECKOUT } from "./project.ts";
+import type { InstanceSecrets } from "./secrets.ts";
+
+/** Updates under way are finished first; that may take as long as one update. */
+const DRAIN_MS = 60_000;
+
+const ANSWERS_WITHIN_MS = 60_000;
+
+/** The server's environment in the sandbox: what an operator writes into a unit file in production. */
+export function serverEnvironment(
+  instance: Instance,
+  engine: Engine,
+  secrets: InstanceSecrets,
+): Record<string, string> {
+  const { ports } = instance;
+  return {
+    ...engineEnvironment(instance, engine),
+    PULUMI_COMMAND: engine.command,
+    PLATFORM_STACK,
+    DATABASE_URL: `postgres://odoosaas:${secrets.postgresRoles.odoosaas}@127.0.0.1:${ports.postgres}/odoosaas?sslmode=disable`,
+    HOST: "127.0.0.1",
+    PORT: String(ports.api),
+    JWT_SECRET: secrets.jwtSecret,
+    STRIPE_API_KEY: secrets.stripe.apiKey,
+    STRIPE_API_BASE: `http://127.0.0.1:${ports.stripe}`,
+    STRIPE_WEBHOOK_SECRET: secrets.stripe.webhookSecret,
+    STRIPE_PRICES: JSON.stringify(Object.fromEntries(Object.entries(PLANS).map(([name, plan]) => [plan.price, name]))),
+    EDGE_ADDRESS: `127.0.0.1:${ports.edge}`,
+  };
+}
+
+/** Starts the Automation API server and waits until it is ready. `settings` are further environment variables. */
+export async function startServer(
+  instance: Instance,
+  engine: Engine,
+  secrets: InstanceSecrets,
+  settings: Record<string, string>,
+): Promise<RunningProcess> {
+  const server = startProcess({
+    name: "Automation API server",
+    command: process.execPath,
+    args: [join(CHECKOUT, "automation/main.ts")],
+    cwd: CHECKOUT,
+    env: { ...process.env, ...serverEnvironment(instance, engine, secrets), ...settings },
+    log: join(instance.directory, "logs", "api.log"),
+    stopWithinMs: DRAIN_MS,
+  });
+  const deadline = Date.now() + ANSWERS_WITHIN_MS;
+  for (;;) {
+    const answer = await ready(instance);
+    if (answer === "ready") return server;
+    if (server.ended)
+      throw new Error(`it ${server.ended}. Its log (${server.log}) ends with:\n${server.lastLines(20)}`);
+    if (Date.now() > deadline) {
+      await server.stop();
+      throw new Error(`it is not ready: ${answer}. Its log (${server.log}) ends with:\n${server.lastLines(20)}`);
+    }
+    await setTimeout(50);
+  }
+}
+
+async function ready(instance: Instance): Promise<string> {
+  try {
+    const response = await fetch(`${apiUrl(instance)}/readyz`, { signal: AbortSignal.timeout(5_000) });
+    return response.ok ? "ready" : `/readyz answers ${response.status}`;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

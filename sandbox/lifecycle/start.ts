@@ -1,0 +1,59 @@
+import type { Instance } from "../instance.ts";
+import { readyBox } from "./box.ts";
+import { displayOn } from "./display.ts";
+import { launch, StartFailed, supervisorLog } from "./launch.ts";
+import type { Message } from "./messages.ts";
+import { findRun } from "./running.ts";
+import { sandboxStatus } from "./status.ts";
+
+/**
+ * `npm start`: shows the start's progress on stderr and its end on stdout, then stays until Ctrl-C, or returns with
+ * `detach`. Resolves with the exit code.
+ */
+export async function startCommand(instance: Instance, options: { detach: boolean; demo: boolean }): Promise<number> {
+  if (findRun(instance)?.phase === "ready") {
+    console.log("The sandbox is already running.");
+    console.log(readyBox(await sandboxStatus(instance), { foreground: false }));
+    return 0;
+  }
+  const display = displayOn(process.stderr);
+  const show = (message: Message) => {
+    if (message.kind === "step") display.show(message.event);
+    if (message.kind === "part-ended")
+      display.say(`! ${message.name} ${message.how} and is not started again. Its log: ${message.log}`);
+  };
+  const supervisor = launch(
+    instance,
+    {
+      instance: instance.name,
+      demo: options.demo,
+      attached: !options.detach,
+      temporary: false,
+      withoutPlatform: false,
+      withoutServer: false,
+      serverSettings: {},
+    },
+    show,
+  );
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      display.say("Stopping…");
+      supervisor.stop();
+    });
+  }
+  try {
+    const status = await supervisor.ready;
+    display.say(readyBox(status, { foreground: !options.detach }));
+    if (options.detach) {
+      supervisor.detach();
+      return 0;
+    }
+    return await supervisor.ended;
+  } catch (error) {
+    if (!(error instanceof StartFailed)) throw error;
+    display.say(`${error.message}\nThe whole story: ${supervisorLog(instance)}`);
+    return 1;
+  } finally {
+    display.close();
+  }
+}

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { findInstance, openInstance } from "../../../sandbox/instance.ts";
+import { instanceSecrets } from "../../../sandbox/lifecycle/secrets.ts";
+import { ownDirectory, setEnvironment } from "../sandbox-engine/world.ts";
+
+function world(t: TestContext): string {
+  const directory = ownDirectory(t);
+  setEnvironment(t, { ODOO_TENANTS_STATE: join(directory, "state"), ODOO_TENANTS_CACHE: join(directory, "cache") });
+  return directory;
+}
+
+test("the default instance has well-known ports, and keeps those that were chosen", async (t) => {
+  world(t);
+  assert.equal(findInstance(), undefined);
+  const first = await openInstance();
+  assert.deepEqual(first.ports, {
+    api: 4443,
+    edge: 8080,
+    cloudflare: 8081,
+    stripe: 8082,
+    postgres: 5433,
+    tunnelEdge: 7844,
+  });
+  assert.equal((await openInstance(undefined, { edge: 9080 })).ports.edge, 9080);
+  assert.equal((await openInstance()).ports.edge, 9080);
+  assert.deepEqual(findInstance(), await openInstance());
+});
+
+test("instances made at once get networks and ports of their own", async (t) => {
+  world(t);
+  const instances = await Promise.all(["one", "two", "three"].map((name) => openInstance(name)));
+  assert.equal(new Set(instances.map((instance) => instance.network.bridge)).size, 3);
+  assert.equal(new Set(instances.flatMap((instance) => Object.values(instance.ports))).size, 18);
+  for (const { network } of instances) {
+    assert.match(network.gateway, /^10\.214\.\d+\.1$/);
+    assert.equal(network.hostAddress, network.gateway.replace(/\.1$/, ".105"));
+    assert.ok(network.bridge.length <= 15, "a link's name has 15 characters at most");
+  }
+});
+
+test("an instance keeps its network and ports", async (t) => {
+  world(t);
+  const made = await openInstance("test-1a2b");
+  assert.deepEqual(await openInstance("test-1a2b"), made);
+});
+
+test("a name that could lead elsewhere is refused", async (t) => {
+  world(t);
+  for (const name of ["", "../x", "A", "1a", "x".repeat(32), "a b"]) {
+    await assert.rejects(openInstance(name), /use 1-31 of a-z, 0-9 and -/, name);
+  }
+});
+
+test("secrets are drawn once, each instance has its own, and only the owner can read them", async (t) => {
+  world(t);
+  const [one, other] = [await openInstance("one"), await openInstance("other")];
+  const secrets = instanceSecrets(one);
+  assert.deepEqual(instanceSecrets(one), secrets);
+  const values = (from: unknown): unknown[] =>
+    typeof from === "object" && from !== null ? Object.values(from).flatMap(values) : [from];
+  const all = [...values(secrets), ...values(instanceSecrets(other))];
+  assert.equal(new Set(all).size, all.length);
+  assert.equal(statSync(one.directory).mode & 0o077, 0);
+  for (const file of ["secrets.json", "passphrase", "pgpass", "instance.json"]) {
+    assert.equal(statSync(join(one.directory, file)).mode & 0o777, 0o600, file);
+  }
+  assert.match(secrets.cloudflare.apiToken, /^[0-9A-Za-z_-]{40,80}$/, "the form that the official provider demands");
+  assert.match(secrets.ssh.privateKey, /^-----BEGIN OPENSSH PRIVATE KEY-----/);
+  assert.match(secrets.ssh.publicKey, /^ssh-ed25519 /);
+});
