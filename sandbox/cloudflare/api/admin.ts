@@ -1,0 +1,31 @@
+import { Router } from "express";
+import { answer } from "./envelope.ts";
+import type { CallCounts } from "./calls.ts";
+import { FaultRule, type Faults } from "./faults.ts";
+
+/**
+ * Doors for tests and demonstrations that the real API does not have; they need no token, so only this machine may
+ * use them, and not through a browser that was led here by another site.
+ */
+export function adminRoutes(faults: Faults, calls: CallCounts): Router {
+  const router = Router();
+  router.use(["/__faults", "/__calls"], (req, res, next) => {
+    const local = /^(127\.|::1$|::ffff:127\.)/.test(req.socket.remoteAddress ?? "");
+    const byName = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(req.get("host") ?? "");
+    if (local && byName && req.get("origin") === undefined) return next();
+    res.sendStatus(403);
+  });
+  router.get("/__faults", (_req, res) => answer(res, faults.all()));
+  router.post("/__faults", (req, res) => answer(res, { id: faults.add(FaultRule.parse(req.body)) }));
+  router.delete("/__faults{/:id}", (req, res) => {
+    const { id } = req.params as { id?: string };
+    faults.remove(id === undefined ? undefined : Number(id));
+    answer(res, null);
+  });
+  router.get("/__calls", (_req, res) => answer(res, calls.all()));
+  router.delete("/__calls", (_req, res) => {
+    calls.reset();
+    answer(res, null);
+  });
+  return router;
+}

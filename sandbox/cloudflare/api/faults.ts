@@ -1,0 +1,111 @@
+import { setTimeout } from "node:timers/promises";
+import type { RequestHandler } from "express";
+import { z } from "zod";
+
+/** What goes wrong. */
+const Effect = z.discriminatedUnion("kind", [
+  /** The answer comes late. */
+  z.strictObject({ kind: z.literal("latency"), ms: z.number().int().min(1).max(600_000) }),
+  /** Refused before it is handled. */
+  z.strictObject({
+    kind: z.literal("status"),
+    status: z.union([z.literal(429), z.literal(500), z.literal(502), z.literal(503), z.literal(504)]),
+    retryAfterSeconds: z.number().min(0).optional(),
+  }),
+  /** The connection is closed before the request is handled. */
+  z.strictObject({ kind: z.literal("drop") }),
+  /** The request is handled, then the connection is closed instead of the answer. */
+  z.strictObject({ kind: z.literal("lostResponse") }),
+]);
+
+/** A rule for requests that fit. Rules are looked at in the order they were set; the first that fits acts. */
+export const FaultRule = z.strictObject({
+  method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).optional(),
+  /** Path below /client/v4, where `*` stands for one segment and `**` for any number: `/accounts/*\/cfd_tunnel`. Default: all. */
+  path: z.string().startsWith("/").default("/**"),
+  /** Requests that pass before the rule begins to act. */
+  skip: z.number().int().min(0).default(0),
+  /** Requests it acts on before it ends. Default: until it is removed. */
+  times: z.number().int().min(1).optional(),
+  effect: Effect,
+});
+
+export type FaultRule = z.infer<typeof FaultRule>;
+type Effect = z.infer<typeof Effect>;
+
+interface Active extends FaultRule {
+  id: number;
+  hits: number;
+}
+
+/** The faults in force. */
+export class Faults {
+  #rules: Active[] = [];
+  #last = 0;
+
+  /** Returns an id to remove it by. */
+  add(rule: z.input<typeof FaultRule>): number {
+    const id = ++this.#last;
+    this.#rules.push({ ...FaultRule.parse(rule), id, hits: 0 });
+    return id;
+  }
+
+  all(): readonly Active[] {
+    return this.#rules;
+  }
+
+  /** One by its id, or all. */
+  remove(id?: number): void {
+    this.#rules = id === undefined ? [] : this.#rules.filter((rule) => rule.id !== id);
+  }
+
+  /** Counts a request and says what happens to it. */
+  take(method: string, path: string): Effect | undefined {
+    for (const rule of this.#rules) {
+      if ((rule.method !== undefined && rule.method !== method) || !pattern(rule.path).test(path)) continue;
+      rule.hits += 1;
+      if (rule.hits <= rule.skip) continue;
+      if (rule.times !== undefined && rule.hits >= rule.skip + rule.times) this.remove(rule.id);
+      return rule.effect;
+    }
+    return undefined;
+  }
+}
+
+function pattern(glob: string): RegExp {
+  const literal = glob.replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`);
+  return new RegExp(`^${literal.replaceAll("**", "\0").replaceAll("*", "[^/]+").replaceAll("\0", ".*")}$`);
+}
+
+/** Lets the faults happen, before anything else looks at the request. */
+export function sufferFaults(faults: Faults): RequestHandler {
+  return async (req, res, next) => {
+    const effect = faults.take(req.method, req.path);
+    switch (effect?.kind) {
+      case undefined:
+        break;
+      case "latency":
+        await setTimeout(effect.ms, undefined, { ref: false });
+        break;
+      case "drop":
+        req.socket.destroy();
+        return;
+      case "status":
+        if (effect.retryAfterSeconds !== undefined) res.set("retry-after", String(effect.retryAfterSeconds));
+        res.status(effect.status).json({
+          success: false,
+          errors: [{ code: effect.status === 429 ? 10_429 : 10_500, message: "a fault that was asked for" }],
+          messages: [],
+          result: null,
+        });
+        return;
+      case "lostResponse":
+        res.end = () => {
+          req.socket.destroy();
+          return res;
+        };
+        break;
+    }
+    next();
+  };
+}

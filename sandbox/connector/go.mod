@@ -1,0 +1,3 @@
+module odoo-tenants/connector
+
+go 1.26
