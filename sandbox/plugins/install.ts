@@ -1,0 +1,49 @@
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { PROVIDERS } from "./providers.ts";
+
+/**
+ * Puts the stand-ins where the engine looks for its plugins: an executable for each provider that runs this checkout's
+ * main.ts with this Node. Safe to call again and by several at once; an executable of another checkout is replaced.
+ * Folders that hold an official plugin are left alone, and reported.
+ */
+export async function installStandIns(pulumiHome: string): Promise<{ installed: string[]; official: string[] }> {
+  const installed: string[] = [];
+  const official: string[] = [];
+  for (const [name, version] of Object.entries(PROVIDERS)) {
+    const directory = join(pulumiHome, "plugins", `resource-${name}-v${version}`);
+    const executable = join(directory, `pulumi-resource-${name}`);
+    const present = await readFile(executable).catch(() => undefined);
+    if (present !== undefined && !present.subarray(0, MARK.length + 20).includes(MARK)) {
+      official.push(name);
+      continue;
+    }
+    const script = shim(name, join(pulumiHome, "stand-in-cache"));
+    if (present?.toString() !== script) {
+      await mkdir(directory, { recursive: true });
+      const fresh = `${executable}.${process.pid}.tmp`;
+      await writeFile(fresh, script);
+      await chmod(fresh, 0o755);
+      await rename(fresh, executable);
+    }
+    installed.push(name);
+  }
+  return { installed, official };
+}
+
+const MARK = "# stand-in plugin of the sandbox";
+
+function shim(name: string, cache: string): string {
+  const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+  return [
+    "#!/bin/sh",
+    `${MARK}: sandbox/plugins/README.md`,
+    `ODOO_TENANTS_PLUGIN_CACHE=${quote(cache)} exec ${quote(process.execPath)} ${quote(main)} ${name} "$@"`,
+    "",
+  ].join("\n");
+}
+
+function quote(path: string): string {
+  return `'${path.replaceAll("'", `'\\''`)}'`;
+}
