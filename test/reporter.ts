@@ -58,6 +58,16 @@ export class Report {
     if (detail !== "") this.#print(indent(detail, 6));
   }
 
+  /** What failed files wrote: after all files of a run, since events of files that run side by side come late. */
+  endRun(): void {
+    for (const file of this.#files.values()) {
+      const output = file.output.join("").trimEnd();
+      if (file.failed > 0 && output !== "")
+        this.#print(indent(`output of ${file.path}:\n${lastLines(output, 100)}`, 4));
+    }
+    this.#files.clear();
+  }
+
   /** Tests that have been running for longer than `ms`. */
   running(ms: number): { name: string; ms: number }[] {
     return [...this.#files.values()].flatMap((file) =>
@@ -76,8 +86,7 @@ export class Report {
     const { passed, failed, skipped } = this.#counts;
     for (const [reason, count] of this.#skips) this.#print(`skipped ${count}: ${reason}`);
     const slowest = this.#durations.toSorted((a, b) => b.ms - a.ms).slice(0, 5);
-    if (slowest.length > 0)
-      this.#print(styleText("dim", `slowest: ${slowest.map((t) => `${t.name} ${duration(t.ms)}`).join("; ")}`));
+    if (slowest.length > 0) this.#print(`slowest:\n${slowest.map((t) => `  ${duration(t.ms)}  ${t.name}`).join("\n")}`);
     if (passed + failed + skipped === 0) this.#print(styleText("red", "no test was run"));
     if (failed > 0) this.#print(`failed:\n${this.#failures.map((name) => styleText("red", `  ✗ ${name}`)).join("\n")}`);
     this.#print(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
@@ -130,28 +139,24 @@ export class Report {
     const tests = file.passed + file.failed + file.skipped;
     if (passed && tests === 0) this.#failed(file, "holds no test", "", ms);
     if (!passed && !failedInside(error)) this.#failed(file, "the file itself", describeFailure(error, this.#root), ms);
-    const output = file.output.join("").trimEnd();
-    if (file.failed > 0 && output !== "") this.#print(indent(`its output:\n${lastLines(output, 100)}`, 6));
     if (file.failed === 0 && !this.#eachTest) {
       this.#print(`  ${styleText("green", "✓")} ${file.path} ${styleText("dim", `${tests} in ${duration(ms)}`)}`);
     }
-    this.#files.delete(file.key);
   }
 
   /** Events name a file now by its absolute path, now as seen from the working directory. */
   #file(path = "?"): FileRun {
-    const key = path.startsWith("/") ? relative(this.#root, path) : path;
-    let file = this.#files.get(key);
+    const shown = path.startsWith("/") ? relative(this.#root, path) : path;
+    let file = this.#files.get(shown);
     if (file === undefined) {
-      file = { key, path: key, names: new Map(), running: new Map(), output: [], passed: 0, failed: 0, skipped: 0 };
-      this.#files.set(key, file);
+      file = { path: shown, names: new Map(), running: new Map(), output: [], passed: 0, failed: 0, skipped: 0 };
+      this.#files.set(shown, file);
     }
     return file;
   }
 }
 
 interface FileRun {
-  readonly key: string;
   readonly path: string;
   readonly names: Map<number, string>;
   readonly running: Map<number, { name: string; since: number }>;

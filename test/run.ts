@@ -81,6 +81,7 @@ async function runFiles(suite: Suite, files: string[]): Promise<void> {
     report.handle(event);
   }
   clearTimeout(giveUp);
+  report.endRun();
 }
 
 /**

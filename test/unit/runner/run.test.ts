@@ -47,7 +47,7 @@ test("a file that crashes or holds no test fails, and the crash is shown", async
   const { lines, code, text } = await runner(t, files).ended;
   assert.equal(lines.at(-1), "0 passed, 2 failed");
   assert.equal(code, 1);
-  assert.match(text, /cannot even start/);
+  assert.match(text, /output of test\/unit\/a\.test\.ts:\n[^]*cannot even start/);
   assert.match(text, /b\.test\.ts › holds no test/);
 });
 
