@@ -1,0 +1,39 @@
+import type { Request } from "express";
+import { ACCESS, type RouteKey } from "../access.ts";
+import { ApiError } from "../problem.ts";
+import type { Caller } from "./caller.ts";
+import { mayActAs } from "./roles.ts";
+import { TokenRefused, type VerifyToken } from "./tokens.ts";
+
+/** The caller of a route that needs one. Throws 401 or 403. */
+export async function authenticate(req: Request, route: RouteKey, verify: VerifyToken): Promise<Caller | undefined> {
+  const needed = ACCESS[route];
+  if (needed === "public") return undefined;
+  const caller = await callerOf(req.headers.authorization, verify);
+  if (mayActAs(caller.role, needed)) return caller;
+  throw new ApiError(403, "Forbidden", "Not allowed", `This needs the role ${needed}; the token has ${caller.role}.`, {
+    remedy: `Use a token with the role ${needed}.`,
+    headers: { "www-authenticate": 'Bearer realm="odoosaas", error="insufficient_scope"' },
+  });
+}
+
+/** Throws 401. Also for pages that carry the token elsewhere than in the Authorization header. */
+export async function callerOf(authorization: string | undefined, verify: VerifyToken): Promise<Caller> {
+  const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization ?? "")?.[1];
+  if (token === undefined) throw unauthenticated("Send a token: Authorization: Bearer <JWT>.", "");
+  try {
+    return await verify(token);
+  } catch (error) {
+    if (error instanceof TokenRefused)
+      throw unauthenticated(`Not accepted: ${error.message}.`, ', error="invalid_token"', error);
+    throw error;
+  }
+}
+
+function unauthenticated(detail: string, parameters: string, cause?: unknown): ApiError {
+  return new ApiError(401, "Unauthenticated", "Not signed in", detail, {
+    remedy: "Make a token with: npm run cli -- token create --role viewer --sub you --expires 1h",
+    headers: { "www-authenticate": `Bearer realm="odoosaas"${parameters}` },
+    cause,
+  });
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Reads or restarts the systemd service of one tenant's cloudflared.
+# Usage: connector-unit.sh status|restart|logs|follow SERVICE [LINES [CURSOR]]
+set -euo pipefail
+
+export LC_ALL=C TZ=UTC
+
+PROPERTIES=LoadState,ActiveState,SubState,UnitFileState,Result,ActiveEnterTimestamp,NRestarts,MainPID,Environment
+
+# `systemctl show` lines, then Ready= with the body of the connector's /ready (empty when it does not answer).
+status() {
+  local shown port
+  shown=$(systemctl show "$UNIT" --property="$PROPERTIES")
+  printf '%s\n' "$shown"
+  port=$(sed -nE 's/^Environment=(.* )?TUNNEL_METRICS=127\.0\.0\.1:([0-9]+)( .*)?$/\2/p' <<<"$shown")
+  printf 'Ready=%s\n' "$(ready "$port")"
+}
+
+ready() {
+  if [ -n "$1" ]; then curl --silent --max-time 3 "http://127.0.0.1:$1/ready" || true; fi
+}
+
+# Type=notify: systemctl returns once the first connection stands.
+restart() {
+  systemctl reset-failed "$UNIT" 2>/dev/null || true
+  if ! timeout 60 systemctl restart "$UNIT"; then
+    journalctl --unit="$UNIT" --lines=20 --no-pager --output=cat >&2 || true
+    exit 75
+  fi
+  status
+}
+
+logs() {
+  journalctl --unit="$UNIT" --lines="$1" --no-pager --quiet --output=json
+}
+
+follow() {
+  if [ -n "${2:-}" ]; then
+    exec journalctl --unit="$UNIT" --after-cursor="$2" --lines=all --follow --no-pager --quiet --output=json
+  fi
+  exec journalctl --unit="$UNIT" --lines="$1" --follow --no-pager --quiet --output=json
+}
+
+main() {
+  UNIT="$2.service"
+  case "$1" in
+    status) status ;;
+    restart) restart ;;
+    logs) logs "$3" ;;
+    follow) follow "$3" "${4:-}" ;;
+    *) printf 'usage: status | restart | logs | follow\n' >&2 && exit 64 ;;
+  esac
+}
+
+main "$@" </dev/null

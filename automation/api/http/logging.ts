@@ -1,0 +1,61 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { RequestHandler } from "express";
+import type { Logger } from "pino";
+import { pinoHttp } from "pino-http";
+import type { Caller } from "../auth/caller.ts";
+
+/** Never in a log, wherever somebody puts them. For the server's root logger too. */
+export const REDACTED_PATHS: readonly string[] = [
+  ...["authorization", "cookie", "set-cookie", "stripe-signature", "x-api-key"].flatMap((name) => [
+    `headers["${name}"]`,
+    `*.headers["${name}"]`,
+  ]),
+  ...["password", "token", "secret", "masterKey", "cloudflareApiToken", "postgresPassword", "sshPrivateKey"].flatMap(
+    (name) => [name, `*.${name}`],
+  ),
+];
+
+/** What an error is in the log: no response headers, query values or other luggage that libraries attach. */
+export function loggedError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { code } = error as { code?: unknown };
+  return {
+    type: error.name,
+    message: error.message,
+    stack: error.stack,
+    ...(code === undefined ? {} : { code }),
+    ...(error.cause === undefined ? {} : { cause: loggedError(error.cause) }),
+  };
+}
+
+interface Local {
+  readonly locals?: { readonly requestId?: string; readonly caller?: Caller };
+}
+
+/** One line for each request: who, what, how long. Headers and bodies are left out, not blanked out. */
+export function logRequests(log: Logger): RequestHandler {
+  return pinoHttp<IncomingMessage, ServerResponse & Local>({
+    logger: log.child({}, { redact: { paths: [...REDACTED_PATHS], censor: "[redacted]" } }),
+    genReqId: (_req, res) => res.locals?.requestId ?? "none",
+    quietReqLogger: true,
+    customAttributeKeys: { reqId: "requestId", responseTime: "ms" },
+    customLogLevel: (req, res, error) => {
+      if (error !== undefined || res.statusCode >= 500) return "error";
+      return /^\/(healthz|readyz|metrics)\b/.test(req.url ?? "") ? "debug" : "info";
+    },
+    customSuccessMessage: (req, res) => `${req.method} ${pathOf(req)} ${res.statusCode}`,
+    customErrorMessage: (req, res) => `${req.method} ${pathOf(req)} ${res.statusCode}`,
+    customProps: (_req, res) => (res.locals?.caller === undefined ? {} : { user: res.locals.caller.subject }),
+    wrapSerializers: false,
+    serializers: {
+      req: (req: IncomingMessage) => ({ method: req.method, path: pathOf(req), from: req.socket.remoteAddress }),
+      res: (res: ServerResponse) => ({ status: res.statusCode }),
+      err: loggedError,
+    },
+  });
+}
+
+function pathOf(req: IncomingMessage): string {
+  const url = (req as { originalUrl?: string }).originalUrl ?? req.url ?? "";
+  return url.split("?", 1)[0] ?? "";
+}

@@ -1,0 +1,100 @@
+import { once } from "node:events";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { type AddressInfo, BlockList, isIPv6 } from "node:net";
+import { SettingsError } from "../../components/field-error.ts";
+import { type CertificateFiles, watchCertificate } from "./certificate.ts";
+
+export interface ListenSettings {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly tls?: CertificateFiles | undefined;
+  /** A proxy in front is declared (TRUST_PROXY) and does TLS. */
+  readonly behindProxy: boolean;
+}
+
+export interface Listening {
+  readonly url: string;
+  readonly port: number;
+  /** Takes no new connections, lets running requests end for at most `withinMs`, then closes the rest. */
+  close(withinMs?: number): Promise<void>;
+}
+
+/** A client has this long for its headers, and for the whole of its request; then it is 408 and closed. */
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 10_000,
+  connectionsCheckingInterval: 2_000,
+  maxHeaderSize: 16 * 1_024,
+} as const;
+/** Sockets that neither send nor take anything; live streams send a heartbeat every 15 s. */
+const SILENT_SOCKET_MS = 120_000;
+const MOST_CONNECTIONS = 10_000;
+
+/**
+ * Plain HTTP on loopback, HTTPS as soon as a certificate is configured (a renewed one is taken without a restart).
+ * Throws SettingsError for plain HTTP beyond loopback without a declared proxy: tokens would cross the network in clear.
+ */
+export async function listen(
+  app: RequestListener,
+  settings: ListenSettings,
+  log: (line: string) => void = () => {},
+): Promise<Listening> {
+  const { host, port, tls, behindProxy } = settings;
+  if (tls === undefined && !behindProxy && !isLoopback(host)) {
+    throw new SettingsError("The API's address", [
+      `HOST: ${host} can be reached from elsewhere, and there is no TLS: set TLS_CERT_FILE and TLS_KEY_FILE, or TRUST_PROXY when a proxy in front does TLS, or listen on 127.0.0.1`,
+    ]);
+  }
+  const watched = tls === undefined ? undefined : await watchCertificate(tls, log);
+  const server: Server =
+    watched === undefined ? createServer(LIMITS, app) : createTlsServer({ ...LIMITS, ...watched.options }, app);
+  watched?.onChange(
+    (context) =>
+      "setSecureContext" in server && (server as ReturnType<typeof createTlsServer>).setSecureContext(context),
+  );
+  server.setTimeout(SILENT_SOCKET_MS);
+  server.maxConnections = MOST_CONNECTIONS;
+  try {
+    server.listen(port, host);
+    await once(server, "listening");
+  } catch (error) {
+    watched?.stop();
+    throw inUse(error, host, port);
+  }
+  const bound = (server.address() as AddressInfo).port;
+  return {
+    url: `${tls === undefined ? "http" : "https"}://${isIPv6(host) ? `[${host}]` : host}:${bound}`,
+    port: bound,
+    async close(withinMs = 10_000) {
+      watched?.stop();
+      const closed = once(server, "close");
+      server.close();
+      server.closeIdleConnections();
+      const timer = setTimeout(() => server.closeAllConnections(), withinMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function isLoopback(host: string): boolean {
+  if (host === "localhost") return true;
+  const loopback = new BlockList();
+  loopback.addSubnet("127.0.0.0", 8, "ipv4");
+  loopback.addAddress("::1", "ipv6");
+  try {
+    return loopback.check(host, isIPv6(host) ? "ipv6" : "ipv4");
+  } catch {
+    return false;
+  }
+}
+
+function inUse(error: unknown, host: string, port: number): unknown {
+  if ((error as { code?: unknown }).code !== "EADDRINUSE") return error;
+  return new SettingsError("The API's address", [
+    `PORT: ${port} of ${host} is in use by another program; stop it, or choose another port`,
+  ]);
+}

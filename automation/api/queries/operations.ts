@@ -1,0 +1,30 @@
+import type { Queryable } from "../../db/database.ts";
+import type { Operation, OperationKind, OperationStatus } from "../../tenants/operation.ts";
+
+// resources and diagnostics can be long: a list leaves them to the single operation.
+const LIST = `
+  select id, tenant_id as "tenantId", kind, generation, status, requested_by as "requestedBy", request_id as "requestId",
+    worker, queued_at as "queuedAt", started_at as "startedAt", finished_at as "finishedAt", changes, timings, error,
+    null as resources, null as diagnostics
+  from operations
+  where ($1::text[] is null or kind = any($1))
+    and ($2::text[] is null or status = any($2))
+    and ($3::bigint is null or tenant_id = $3)
+    and ($4::bigint is null or id < $4)
+  order by id desc limit $5`;
+
+export interface OperationQuery {
+  kinds?: readonly OperationKind[] | undefined;
+  statuses?: readonly OperationStatus[] | undefined;
+  tenantId?: number | undefined;
+  /** Operations older than this id. */
+  before?: number | undefined;
+  limit: number;
+}
+
+/** Of all tenants, newest first, without resources and diagnostics. */
+export async function listOperations(db: Queryable, query: OperationQuery): Promise<Operation[]> {
+  const { kinds, statuses, tenantId, before, limit } = query;
+  return (await db.query<Operation>(LIST, [kinds ?? null, statuses ?? null, tenantId ?? null, before ?? null, limit]))
+    .rows;
+}

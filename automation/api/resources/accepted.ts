@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { isFinished, type Operation } from "../../tenants/operation.ts";
+import type { Accepted, Tenants } from "../../tenants/tenants.ts";
+import type { ApiDeps } from "../deps.ts";
+import type { Call } from "../http/endpoint.ts";
+import { generationTag } from "../http/generation-tag.ts";
+import { ApiError } from "../problem.ts";
+import { linkOf, OperationLink, operationUrl } from "./operation-shapes.ts";
+import { TenantBody, tenantBody } from "./tenant-shapes.ts";
+
+export const AcceptedBody = z
+  .object({ success: z.literal(true), tenant: TenantBody, operation: OperationLink.optional() })
+  .meta({ id: "Accepted" });
+
+/** The two ways an accepted change is answered: already done (or nothing to do), and under way. */
+export const acceptedResponses = {
+  200: { description: "Done.", schema: AcceptedBody, headers: ["ETag", "Preference-Applied"] },
+  202: {
+    description: "Under way: Location is the operation's URL. Ask it, stream its events, or send `Prefer: wait=N`.",
+    schema: AcceptedBody,
+    headers: ["Location", "ETag", "Preference-Applied"],
+  },
+} as const;
+
+type Answer<S extends number> = { status: S; body: z.input<typeof AcceptedBody>; headers: Record<string, string> };
+
+/**
+ * Answers an accepted change: 202 at once, or with `Prefer: wait=N` once it is done. Throws 502 when the operation
+ * failed within that time; the tenant stays and can be retried.
+ */
+export async function answerAccepted(
+  accepted: Accepted,
+  call: Pick<Call, "waitSeconds" | "signal">,
+  deps: ApiDeps,
+): Promise<Answer<200> | Answer<202>> {
+  const platform = await deps.platform();
+  const { waitSeconds } = call;
+  const waited =
+    accepted.operation === undefined || waitSeconds === undefined
+      ? accepted.operation
+      : await finished(accepted.operation, deps.tenants, waitSeconds * 1_000, call.signal);
+  const tenant =
+    waited === accepted.operation ? accepted.tenant : ((await deps.tenants.get(accepted.tenant.id)) ?? accepted.tenant);
+  const applied: Record<string, string> =
+    waitSeconds === undefined ? {} : { "preference-applied": `wait=${waitSeconds}` };
+  const headers = { etag: generationTag(tenant), ...applied };
+  const body = { success: true as const, tenant: tenantBody(tenant, platform) };
+  if (waited === undefined) return { status: 200, body, headers };
+  if (waited.status === "failed" || waited.status === "stalled") throw operationFailed(waited, tenant.retryAt);
+  const operation = linkOf(waited);
+  if (isFinished(waited)) return { status: 200, body: { ...body, operation }, headers };
+  return { status: 202, body: { ...body, operation }, headers: { ...headers, location: operation.url } };
+}
+
+/** A superseded operation's work is done by the newer one, so the wait goes on with that. */
+export async function finished(
+  operation: Operation,
+  tenants: Pick<Tenants, "waitForOperation" | "operations">,
+  withinMs: number,
+  signal: AbortSignal,
+): Promise<Operation> {
+  const deadline = Date.now() + withinMs;
+  let current = operation;
+  try {
+    for (;;) {
+      current = await tenants.waitForOperation(current.id, Math.max(0, deadline - Date.now()), signal);
+      if (current.status !== "superseded") return current;
+      const newer = (await tenants.operations(current.tenantId, { limit: 10 })).items.findLast(
+        ({ id, kind }) => id > current.id && kind !== "preview",
+      );
+      if (newer === undefined) return current;
+      current = newer;
+    }
+  } catch (error) {
+    // The change itself is accepted and recorded: that it could not be waited for is no reason to answer otherwise.
+    if (signal.aborted) throw error;
+    return current;
+  }
+}
+
+function operationFailed(operation: Operation, retryAt: Date | null): ApiError {
+  const again = retryAt === null ? "" : `It is tried again by itself at ${retryAt.toISOString()}. `;
+  const detail = operation.error ?? `The operation ended as ${operation.status}.`;
+  return new ApiError(502, "OperationFailed", operation.status === "stalled" ? "Stalled" : "Failed", detail, {
+    operation_url: operationUrl(operation.id),
+    remedy: `${again}Look at the operation for the reason, then: POST /api/tenants/${operation.tenantId}/retry`,
+  });
+}

@@ -1,0 +1,203 @@
+import { z } from "zod";
+import { Priority } from "../../queue/queue.ts";
+import { isFinished } from "../../tenants/operation.ts";
+import type { ApiDeps } from "../deps.ts";
+import { bind, type BoundEndpoint, endpoint } from "../http/endpoint.ts";
+import { acceptedResponses, answerAccepted, finished } from "./accepted.ts";
+import { Cursor, Limit, nextLink, TenantId } from "./fields.ts";
+import { OperationBody, operationBody, operationUrl } from "./operation-shapes.ts";
+import { StackConfigBody, stackConfig } from "./tenant-config.ts";
+import { TenantBody, tenantBody } from "./tenant-shapes.ts";
+import { ifMatch, known } from "./tenants.ts";
+
+const Reason = z.strictObject({ reason: z.string().trim().min(1).max(200).optional() }).meta({ id: "Reason" });
+const OneOperation = z.object({ success: z.literal(true), operation: OperationBody });
+const OneTenant = z.object({ success: z.literal(true), tenant: TenantBody });
+
+const suspend = endpoint({
+  route: "POST /api/tenants/{id}/suspend",
+  tag: "Tenants",
+  summary: "Suspend a tenant",
+  description: "Visitors get a 503 page; data and host name stay.",
+  params: TenantId,
+  body: Reason,
+  accepts: ["If-Match", "Prefer"],
+  responses: acceptedResponses,
+});
+
+const resume = endpoint({
+  route: "POST /api/tenants/{id}/resume",
+  tag: "Tenants",
+  summary: "Resume a tenant",
+  description: "Also stops the clocks of grace and deletion.",
+  params: TenantId,
+  accepts: ["If-Match", "Prefer"],
+  responses: acceptedResponses,
+});
+
+const retry = endpoint({
+  route: "POST /api/tenants/{id}/retry",
+  tag: "Tenants",
+  summary: "Run a tenant again",
+  description: "Brings a failed or stalled tenant on; a converged one is checked and repaired.",
+  params: TenantId,
+  accepts: ["If-Match", "Prefer"],
+  responses: acceptedResponses,
+});
+
+const preview = endpoint({
+  route: "POST /api/tenants/{id}/preview",
+  tag: "Tenants",
+  summary: "Preview what a run would change",
+  params: TenantId,
+  accepts: ["Prefer"],
+  responses: {
+    200: {
+      description: "The preview: see `changes` and `resources`.",
+      schema: OneOperation,
+      headers: ["Preference-Applied"],
+    },
+    202: {
+      description: "Under way: Location is the operation's URL.",
+      schema: OneOperation,
+      headers: ["Location", "Preference-Applied"],
+    },
+  },
+});
+
+const pause = endpoint({
+  route: "POST /api/tenants/{id}/pause",
+  tag: "Tenants",
+  summary: "Park a tenant's runs",
+  description: "Wishes are still recorded; a run that has begun ends first.",
+  params: TenantId,
+  responses: { 200: { description: "Paused.", schema: OneTenant } },
+});
+
+const unpause = endpoint({
+  route: "POST /api/tenants/{id}/unpause",
+  tag: "Tenants",
+  summary: "Let a tenant's runs go on",
+  params: TenantId,
+  responses: { 200: { description: "Going on.", schema: OneTenant } },
+});
+
+const config = endpoint({
+  route: "GET /api/tenants/{id}/config",
+  tag: "Tenants",
+  summary: "Read a tenant's stack configuration",
+  description: "For an operator's `pulumi -s <subdomain>`: the same program, the same state.",
+  params: TenantId,
+  responses: {
+    200: {
+      description: "Keys of Pulumi.<subdomain>.yaml.",
+      schema: z.object({ success: z.literal(true), stack: z.string(), config: StackConfigBody }),
+    },
+  },
+});
+
+const operations = endpoint({
+  route: "GET /api/tenants/{id}/operations",
+  tag: "Operations",
+  summary: "List a tenant's operations, newest first",
+  params: TenantId,
+  query: z.strictObject({ cursor: Cursor, limit: Limit(200, 20) }),
+  responses: {
+    200: {
+      description: "A page of operations.",
+      schema: z.object({
+        success: z.literal(true),
+        total: z.int(),
+        operations: z.array(OperationBody),
+        next_cursor: z.string().nullable(),
+      }),
+      headers: ["Link"],
+    },
+  },
+});
+
+export const tenantActionEndpoints = [suspend, resume, retry, preview, pause, unpause, config, operations];
+
+export function tenantActionRoutes(deps: ApiDeps): BoundEndpoint[] {
+  const { tenants } = deps;
+  return [
+    bind(suspend, async (call) => {
+      // The first word tells the life cycle that a person decided this, not a payment.
+      const wantedReason = call.body.reason === undefined ? "operator" : `operator: ${call.body.reason}`;
+      const accepted = await tenants.changeWish(call.params.id, { wanted: "suspended", wantedReason }, call.by, {
+        ...ifMatch(call.req.get("if-match")),
+        priority: Priority.customer,
+      });
+      return answerAccepted(accepted, call, deps);
+    }),
+
+    bind(resume, async (call) => {
+      const wish = { wanted: "active", wantedReason: null, graceUntil: null, deleteAfter: null } as const;
+      const accepted = await tenants.changeWish(call.params.id, wish, call.by, {
+        ...ifMatch(call.req.get("if-match")),
+        priority: Priority.customer,
+      });
+      return answerAccepted(accepted, call, deps);
+    }),
+
+    bind(retry, async (call) =>
+      answerAccepted(
+        await tenants.retry(call.params.id, call.by, {
+          ...ifMatch(call.req.get("if-match")),
+          priority: Priority.customer,
+        }),
+        call,
+        deps,
+      ),
+    ),
+
+    bind(preview, async (call) => {
+      await known(deps, call.params.id);
+      const asked = await tenants.preview(call.params.id, call.by);
+      const { waitSeconds } = call;
+      const operation =
+        waitSeconds === undefined ? asked : await finished(asked, tenants, waitSeconds * 1_000, call.signal);
+      const body = { success: true as const, operation: operationBody(operation) };
+      const applied: Record<string, string> =
+        waitSeconds === undefined ? {} : { "preference-applied": `wait=${waitSeconds}` };
+      if (isFinished(operation)) return { status: 200, body, headers: applied };
+      return { status: 202, body, headers: { ...applied, location: operationUrl(operation.id) } };
+    }),
+
+    bind(pause, async ({ params, by }) => ({
+      status: 200,
+      body: { success: true, tenant: tenantBody(await tenants.pause(params.id, true, by), await deps.platform()) },
+    })),
+
+    bind(unpause, async ({ params, by }) => ({
+      status: 200,
+      body: { success: true, tenant: tenantBody(await tenants.pause(params.id, false, by), await deps.platform()) },
+    })),
+
+    bind(config, async ({ params }) => {
+      const tenant = await known(deps, params.id);
+      return {
+        status: 200,
+        body: { success: true, stack: tenant.subdomain, config: stackConfig(tenant, deps.platformStack) },
+      };
+    }),
+
+    bind(operations, async ({ params, query, req }) => {
+      await known(deps, params.id);
+      const page = await tenants.operations(params.id, {
+        limit: query.limit,
+        ...(query.cursor !== undefined && { cursor: query.cursor }),
+      });
+      return {
+        status: 200,
+        headers: nextLink(req.originalUrl, page.nextCursor),
+        body: {
+          success: true,
+          total: page.total,
+          operations: page.items.map(operationBody),
+          next_cursor: page.nextCursor ?? null,
+        },
+      };
+    }),
+  ];
+}

@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { createSecretKey, generateKeyPairSync } from "node:crypto";
+import { createServer } from "node:http";
+import { after, test } from "node:test";
+import { exportJWK, SignJWT } from "jose";
+import { ACCESS } from "../../../automation/api/access.ts";
+import { ROLES, type Role } from "../../../automation/api/auth/roles.ts";
+import { tokenVerifier, TokenRefused } from "../../../automation/api/auth/tokens.ts";
+import { ALL_ENDPOINTS } from "../../../automation/api/openapi/all-endpoints.ts";
+import { type Answer, SECRET, SETTINGS, startTestApi, stopPostgres } from "./fixture.ts";
+
+after(stopPostgres);
+
+/** The least role for each route, written down a second time on purpose: a slip in the table shows here. */
+const EXPECTED: Record<"public" | Role, readonly string[]> = {
+  public: ["GET /healthz", "GET /readyz", "GET /openapi.json", "POST /webhook/stripe"],
+  viewer: [
+    "GET /metrics",
+    "GET /api/tenants",
+    "GET /api/tenants/{id}",
+    "GET /api/tenants/{id}/config",
+    "GET /api/tenants/{id}/operations",
+    "GET /api/tunnels",
+    "GET /api/tunnels/{id}",
+    "GET /api/tunnels/{id}/status",
+    "GET /api/tunnels/subscription/{subscription_id}/tunnel",
+    "GET /api/operations",
+    "GET /api/operations/{id}",
+    "GET /api/operations/{id}/events",
+    "GET /api/plans",
+    "GET /api/dashboard/metrics",
+    "GET /api/tasks",
+    "GET /api/events",
+    "GET /api/queue",
+  ],
+  operator: [
+    "POST /api/tenants",
+    "PATCH /api/tenants/{id}",
+    "POST /api/tenants/{id}/suspend",
+    "POST /api/tenants/{id}/resume",
+    "POST /api/tenants/{id}/retry",
+    "POST /api/tenants/{id}/preview",
+    "POST /api/tenants/{id}/pause",
+    "POST /api/tenants/{id}/unpause",
+    "POST /api/tunnels",
+    "GET /api/tunnels/{id}/logs",
+    "POST /api/tunnels/{id}/restart",
+    "POST /api/tasks/{id}/resolve",
+    "GET /api/events/{id}",
+    "POST /api/events/{id}/replay",
+    "POST /api/queue/dead-letters/{id}/retry",
+    "GET /api/audit",
+  ],
+  admin: [
+    "DELETE /api/tenants/{id}",
+    "DELETE /api/tunnels/{id}",
+    "POST /api/queue/pause",
+    "POST /api/queue/unpause",
+    "GET /api/audit/verify",
+  ],
+};
+
+const claims = (
+  more: { aud?: string; iss?: string; exp?: number; sub?: string; role?: string; alg?: string; secret?: string } = {},
+): Promise<string> => {
+  const {
+    aud = "odoosaas-api",
+    iss = "odoosaas",
+    exp = Math.floor(Date.now() / 1_000) + 60,
+    sub = "tester",
+    role = "admin",
+    alg = "HS256",
+    secret = SECRET,
+  } = more;
+  return new SignJWT({ role })
+    .setProtectedHeader({ alg })
+    .setSubject(sub)
+    .setIssuer(iss)
+    .setAudience(aud)
+    .setExpirationTime(exp)
+    .sign(createSecretKey(Buffer.from(secret)));
+};
+
+test("each route lets in exactly the roles of the table, and nobody without a good token", async (t) => {
+  const api = await startTestApi(t);
+  const bad = {
+    "no token": null,
+    expired: await claims({ exp: Math.floor(Date.now() / 1_000) - 60 }),
+    "wrong audience": await claims({ aud: "somebody-else" }),
+    "wrong issuer": await claims({ iss: "somebody-else" }),
+    "wrong secret": await claims({ secret: "another-secret-for-tests-of-32-characters" }),
+    "unknown role": await claims({ role: "root" }),
+    "no JWT": "abc.def",
+  };
+  const expected = Object.entries(EXPECTED).flatMap(([role, routes]) => routes.map((route) => [route, role] as const));
+  assert.deepEqual(new Set(Object.keys(ACCESS)), new Set(expected.map(([route]) => route)));
+
+  let address = 0;
+  for (const [route, needed] of expected) {
+    const [method = "", template = ""] = route.split(" ");
+    const path = template
+      .replace("{subscription_id}", "sub_none")
+      .replace(/\/tunnels\/\{id\}/, "/tunnels/none-tunnel")
+      .replace(/\/(events|dead-letters)\/\{id\}/, "/$1/none")
+      .replace("{id}", "99999");
+    const ask = (token: string | null): Promise<Answer> =>
+      api.call(method, path, { token, ...(method !== "GET" && { body: {} }) });
+    if (needed === "public") {
+      assert.notEqual((await ask(null)).status, 401, route);
+      continue;
+    }
+    for (const [what, token] of Object.entries(bad)) {
+      const { status, headers, at } = await ask(token);
+      assert.equal(status, 401, `${route} with ${what}`);
+      assert.match(headers.get("www-authenticate") ?? "", /^Bearer realm="odoosaas"/);
+      assert.equal(at("type"), "/problems/Unauthenticated");
+    }
+    for (const role of ROLES) {
+      const { status, at } = await ask(await api.token(role, `tester-${++address}`));
+      const allowed = ROLES.indexOf(role) >= ROLES.indexOf(needed as Role);
+      assert.equal(status === 403, !allowed, `${route} as ${role} answered ${status}`);
+      assert.notEqual(status, 401, `${route} as ${role}`);
+      if (!allowed) assert.match(String(at("detail")), new RegExp(`needs the role ${needed}`));
+    }
+  }
+});
+
+test("every documented route is in the table, and the other way round", () => {
+  assert.deepEqual(new Set(ALL_ENDPOINTS.map(({ route }) => route)), new Set(Object.keys(ACCESS)));
+});
+
+test("a guesser is slowed down, and a good token from the same address is not", async (t) => {
+  const api = await startTestApi(t, { settings: { ...SETTINGS, failedSignIns: 5 } });
+  let refused: Answer | undefined;
+  for (let n = 0; n < 40 && refused?.status !== 429; n++)
+    refused = await api.call("GET", "/api/tenants", { token: "nonsense" });
+  assert.equal(refused?.status, 429);
+  assert(Number(refused?.headers.get("retry-after")) > 0);
+  assert.equal((await api.call("GET", "/api/tenants")).status, 200);
+});
+
+test("one identity has so many requests a minute, and another one its own", async (t) => {
+  const api = await startTestApi(t, { settings: { ...SETTINGS, ratePerMinute: 3 } });
+  const busy = await api.token("viewer", "busy");
+  for (let n = 0; n < 3; n++) assert.equal((await api.call("GET", "/api/tenants", { token: busy })).status, 200);
+  const { status, headers, at } = await api.call("GET", "/api/tenants", { token: busy });
+  assert.equal(status, 429);
+  assert(Number(headers.get("retry-after")) > 0 && Number(headers.get("retry-after")) <= 60);
+  assert.match(headers.get("content-type") ?? "", /application\/problem\+json/);
+  assert.equal(at("type"), "/problems/TooManyRequests");
+  assert.equal((await api.call("GET", "/api/tenants", { token: await api.token("viewer", "calm") })).status, 200);
+  assert.equal((await api.call("GET", "/healthz", { token: null })).status, 200);
+});
+
+test("while a secret is being changed, tokens of both are taken and the first one signs", async () => {
+  const old = "an-old-secret-for-tests-of-32-characters";
+  const verify = tokenVerifier({ secrets: [SECRET, old] });
+  assert.deepEqual(await verify(await claims({ secret: old })), { subject: "tester", role: "admin" });
+  assert.deepEqual(await verify(await claims({ role: "viewer" })), { subject: "tester", role: "viewer" });
+  await assert.rejects(tokenVerifier({ secrets: [SECRET] })(await claims({ secret: old })), TokenRefused);
+});
+
+test("tokens without an end, a subject or a signature are refused", async () => {
+  const verify = tokenVerifier({ secrets: [SECRET] });
+  const endless = await new SignJWT({ role: "admin" })
+    .setProtectedHeader({ alg: "HS256" })
+    .setSubject("x")
+    .setIssuer("odoosaas")
+    .setAudience("odoosaas-api")
+    .sign(Buffer.from(SECRET));
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const body = { sub: "x", role: "admin", iss: "odoosaas", aud: "odoosaas-api", exp: 9_999_999_999 };
+  const unsigned = `${part({ alg: "none" })}.${part(body)}.`;
+  for (const token of [
+    endless,
+    await claims({ sub: "" }),
+    unsigned,
+    await claims({ alg: "HS512", secret: SECRET.repeat(2) }),
+  ]) {
+    await assert.rejects(verify(token), TokenRefused);
+  }
+});
+
+test("an identity provider's tokens are taken, and its public key signs nothing", async (t) => {
+  const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength: 2_048 });
+  const jwk = { ...(await exportJWK(publicKey)), kid: "k1", alg: "RS256", use: "sig" };
+  const keys = createServer((_req, res) =>
+    res.setHeader("content-type", "application/json").end(JSON.stringify({ keys: [jwk] })),
+  ).listen(0, "127.0.0.1");
+  t.after(() => keys.close());
+  await new Promise((resolve) => keys.once("listening", resolve));
+  const { port } = keys.address() as { port: number };
+  const provider = { jwksUrl: `http://127.0.0.1:${port}/jwks`, issuer: "https://id.example.com", audience: "tenants" };
+  const verify = tokenVerifier({ secrets: [SECRET], provider });
+  const signed = (aud: string): Promise<string> =>
+    new SignJWT({ role: "operator" })
+      .setProtectedHeader({ alg: "RS256", kid: "k1" })
+      .setSubject("ada")
+      .setIssuer(provider.issuer)
+      .setAudience(aud)
+      .setExpirationTime("1m")
+      .sign(privateKey);
+  assert.deepEqual(await verify(await signed("tenants")), { subject: "ada", role: "operator" });
+  await assert.rejects(verify(await signed("other")), /"aud" is not accepted/);
+  const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
+  const confused = await new SignJWT({ role: "admin" })
+    .setProtectedHeader({ alg: "HS256", kid: "k1" })
+    .setSubject("eve")
+    .setIssuer(provider.issuer)
+    .setAudience("tenants")
+    .setExpirationTime("1m")
+    .sign(Buffer.from(pem));
+  await assert.rejects(verify(confused), TokenRefused);
+  assert.deepEqual(await verify(await claims()), { subject: "tester", role: "admin" });
+});

@@ -1,0 +1,43 @@
+import type { Transaction } from "../../../automation/db/database.ts";
+import type { DeadLetter, Queue, QueueDepth } from "../../../automation/queue/queue.ts";
+
+/** A queue that only remembers. */
+export class FakeQueue implements Queue {
+  readonly events: string[] = [];
+  readonly reconciles: number[] = [];
+  paused = false;
+  dead: DeadLetter[] = [];
+  size: QueueDepth = { waiting: 2, deferred: 1, active: 1, dead: 0 };
+
+  async enqueueReconcile(_tx: Transaction, tenantId: number): Promise<void> {
+    this.reconciles.push(tenantId);
+  }
+
+  async enqueuePreview(): Promise<void> {}
+
+  async enqueueStripeEvent(_tx: Transaction, eventId: string): Promise<void> {
+    this.events.push(eventId);
+  }
+
+  async pauseAll(paused: boolean): Promise<void> {
+    this.paused = paused;
+  }
+
+  async isPaused(): Promise<boolean> {
+    return this.paused;
+  }
+
+  async depth(): Promise<QueueDepth> {
+    return { ...this.size, dead: this.dead.length };
+  }
+
+  async deadLetters(): Promise<readonly DeadLetter[]> {
+    return this.dead;
+  }
+
+  async revive(id: string): Promise<boolean> {
+    const before = this.dead.length;
+    this.dead = this.dead.filter((letter) => letter.id !== id);
+    return this.dead.length < before;
+  }
+}
