@@ -12,7 +12,9 @@ import { resetInstance, stopInstance } from "./lifecycle/stop.ts";
 /** Exit code of commands that need a running sandbox. */
 const NOT_RUNNING = 3;
 
-const program = new Command("sandbox").description("The whole platform on this machine, without any account.");
+const program = new Command("sandbox")
+  .description("The whole platform on this machine, without any account.")
+  .enablePositionalOptions();
 
 program
   .command("start")
@@ -81,8 +83,6 @@ program
   .action(async (args: string[]) => {
     process.exitCode = await pulumiCommand(findInstance(), args);
   });
-
-program.enablePositionalOptions();
 
 try {
   await program.parseAsync();

@@ -54,7 +54,7 @@ export function startProcess(options: ProcessOptions): RunningProcess {
   let ended: string | undefined;
   const end = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(`could not be started: ${error.message}`));
-    child.once("exit", (code, signal) => resolve(code === null ? `was ended by ${signal}` : `exited with ${code}`));
+    child.once("exit", (code, signal) => resolve(code === null ? `ended by ${signal}` : `exited with ${code}`));
   }).then((how) => (ended = how));
   return {
     name: options.name,

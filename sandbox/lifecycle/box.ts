@@ -15,7 +15,9 @@ export function readyBox(status: SandboxStatus, options: { foreground: boolean }
 
 /** What `npm run status` prints. */
 export function statusText(status: SandboxStatus): string {
-  const ended = (status.ended ?? []).map(({ name, how, log }) => `! ${name} ${how}. Its log: ${log}`);
+  const ended = (status.ended ?? []).map(
+    ({ name, how, log }) => `! ${name}: ${how}, and not started again. See ${log}`,
+  );
   return [box(statusRows(status)), ...ended].join("\n");
 }
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { stopHost } from "../host/host.ts";
+import { findMachine } from "../host/machine.ts";
 import { identify, isAlive, signalProcess, type ProcessIdentity } from "../host/process-identity.ts";
 import type { Instance } from "../instance.ts";
 import { postgresPaths } from "../postgres/configuration.ts";
@@ -16,12 +17,15 @@ const STOP_WITHIN_MS = 15_000;
 
 /**
  * Ends and removes whatever a run of this instance left, however it ended: processes, the tenant host, mounts, the
- * bridge. Does nothing when there is nothing. The calling process is spared.
+ * bridge. Tells whether anything still ran. The calling process is spared.
  */
-export async function removeLeftovers(instance: Instance): Promise<void> {
-  await Promise.all([endProcesses(instance), stopHost(machineName(instance), hostDirectory(instance))]);
+export async function removeLeftovers(instance: Instance): Promise<boolean> {
+  const machine = { name: machineName(instance), directory: hostDirectory(instance) };
+  const ran = findMachine(machine) !== undefined || leftProcesses(instance).length > 0;
+  await Promise.all([endProcesses(instance), stopHost(machine.name, machine.directory)]);
   for (const mount of mountsBelow(instance.directory)) await run("umount", [mount]);
   if (process.platform === "linux") await removeBridge(instance);
+  return ran;
 }
 
 async function endProcesses(instance: Instance): Promise<void> {

@@ -61,7 +61,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       serverSettings: options.serverSettings ?? {},
     },
     (message) => {
-      if (message.kind === "part-ended") onStep?.(`${message.name} ${message.how}: ${message.log}`);
+      if (message.kind === "part-ended") onStep?.(`${message.name}: ${message.how}: ${message.log}`);
       if (message.kind !== "step" || !("ms" in message.event)) return;
       onStep?.(`${message.event.title}: ${message.event.state} (${duration(message.event.ms)})`);
     },

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import ssh2 from "ssh2";
 import { backendPasswordFile, passphraseFile } from "../engine/environment.ts";
 import type { Instance } from "../instance.ts";
@@ -56,6 +56,7 @@ function drawSecrets(): InstanceSecrets {
 
 /** Never half-written, never readable by others. */
 export function writePrivately(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const unfinished = `${file}.unfinished`;
   writeFileSync(unfinished, text, { mode: 0o600 });
   chmodSync(unfinished, 0o600);

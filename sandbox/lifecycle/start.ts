@@ -20,7 +20,7 @@ export async function startCommand(instance: Instance, options: { detach: boolea
   const show = (message: Message) => {
     if (message.kind === "step") display.show(message.event);
     if (message.kind === "part-ended")
-      display.say(`! ${message.name} ${message.how} and is not started again. Its log: ${message.log}`);
+      display.say(`! ${message.name}: ${message.how}, and not started again. See ${message.log}`);
   };
   const supervisor = launch(
     instance,

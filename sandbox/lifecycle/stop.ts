@@ -20,9 +20,9 @@ export async function stopInstance(instance: Instance): Promise<boolean> {
       if (Date.now() > deadline) signalProcess(run.supervisor, "SIGKILL");
     }
   }
-  await removeLeftovers(instance);
+  const leftovers = await removeLeftovers(instance);
   rmSync(join(instance.directory, "run.json"), { force: true });
-  return run !== undefined;
+  return run !== undefined || leftovers;
 }
 
 /** Stops the instance and removes its data; with `caches`, what all instances share as well. */

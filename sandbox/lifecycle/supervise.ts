@@ -24,7 +24,7 @@ function log(message: Message): void {
     console.log(`${at} ${event.title}: ${event.state}${took}${event.state === "failed" ? `: ${event.error}` : ""}`);
   } else if (message.kind === "ready") console.log(`${at} ready`);
   else if (message.kind === "failed") console.error(`${at} failed: ${message.message}`);
-  else console.error(`${at} ${message.name} ${message.how}; see ${message.log}`);
+  else console.error(`${at} ${message.name}: ${message.how}; see ${message.log}`);
 }
 
 const lock = tryLock(join(instance.directory, "supervisor.lock"));

@@ -33,7 +33,10 @@ test("instances made at once get networks and ports of their own", async (t) => 
   world(t);
   const instances = await Promise.all(["one", "two", "three"].map((name) => openInstance(name)));
   assert.equal(new Set(instances.map((instance) => instance.network.bridge)).size, 3);
-  assert.equal(new Set(instances.flatMap((instance) => Object.values(instance.ports))).size, 18);
+  assert.equal(
+    new Set(instances.flatMap(({ ports }) => Object.entries(ports).map(([, port]) => port as number))).size,
+    18,
+  );
   for (const { network } of instances) {
     assert.match(network.gateway, /^10\.214\.\d+\.1$/);
     assert.equal(network.hostAddress, network.gateway.replace(/\.1$/, ".105"));

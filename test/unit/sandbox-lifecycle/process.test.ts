@@ -72,7 +72,7 @@ test("a part is stopped with its own signal, and killed when it does not heed it
     (line) => line === "up",
   );
   await deaf.stop();
-  assert.equal(deaf.ended, "was ended by SIGKILL");
+  assert.equal(deaf.ended, "ended by SIGKILL");
 });
 
 test("a part whose program is missing has ended, and stopping it does no harm", async (t) => {

@@ -27,7 +27,7 @@ test("the sandbox's settings are a platform's configuration like any other", (t)
   const made = instance(ownDirectory(t));
   const settings = platformSettings(made, instanceSecrets(made), HOST_KEY);
   const { plain, secret } = splitSecrets(settings);
-  const asPulumiTells = Object.entries({ ...plain, ...secret }).map(([key, value]) => [
+  const asPulumiTells = Object.entries({ ...plain, ...secret }).map(([key, value]): [string, string] => [
     `odoosaas:${key}`,
     typeof value === "string" ? value : JSON.stringify(value),
   ]);
