@@ -13,7 +13,7 @@ export const listOf = <T extends z.ZodType>(schema: T): z.ZodType<z.infer<T>[]> 
   z.preprocess(
     (given) => (given !== null && typeof given === "object" && !Array.isArray(given) ? Object.values(given) : given),
     z.array(schema),
-  ) as z.ZodType<z.infer<T>[]>;
+  );
 
 export const Nothing = z.strictObject({});
 

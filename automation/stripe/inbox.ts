@@ -1,0 +1,89 @@
+import type { Queryable, Transaction } from "../db/database.ts";
+import type { StripeEvent, Subject } from "./event.ts";
+
+/** What came of an event or of any other reading of a subscription. */
+export interface Outcome {
+  /** `task`: it is an operator's turn. */
+  readonly outcome: "applied" | "ignored" | "task";
+  /** For people. */
+  readonly detail: string;
+  readonly tenantId: number | null;
+}
+
+export interface StoredEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly subscriptionId: string | null;
+  readonly handled: boolean;
+}
+
+const STORE = `
+  insert into stripe_events (id, type, api_version, livemode, created_at, subscription_id, body, outcome, detail, handled_at)
+  values ($1, $2, $3, $4, to_timestamp($5), $6, $7, $8, $9, case when $8::text is null then null else now() end)
+  on conflict (id) do nothing -- delivered at least once: the second time changes nothing
+  returning id`;
+
+/** Stores an event that was verified. False when it is there already. Without a subject it is stored as ignored. */
+export async function storeEvent(
+  tx: Transaction,
+  event: StripeEvent,
+  body: string,
+  subject: Subject,
+): Promise<boolean> {
+  const ignored = subject.kind === "none";
+  const { rowCount } = await tx.query(STORE, [
+    event.id,
+    event.type,
+    event.api_version ?? null,
+    event.livemode,
+    event.created,
+    ignored ? null : subject.id,
+    body,
+    ignored ? "ignored" : null,
+    ignored ? subject.because : null,
+  ]);
+  return rowCount > 0;
+}
+
+const FIND = `select id, type, subscription_id as "subscriptionId", handled_at is not null as handled from stripe_events where id = $1`;
+
+export async function findEvent(db: Queryable, id: string): Promise<StoredEvent | undefined> {
+  return (await db.query<{ id: string; type: string; subscriptionId: string | null; handled: boolean }>(FIND, [id]))
+    .rows[0];
+}
+
+const SETTLE = `
+  update stripe_events set outcome = $2, detail = $3, tenant_id = $4, handled_at = now()
+  where subscription_id = $1 and handled_at is null and received_at <= $5`;
+
+/**
+ * Marks what a reading of a subscription has answered: all its events that had arrived before the reading began, since
+ * a later reading of Stripe knows everything that they could tell.
+ */
+export async function settleEvents(
+  tx: Transaction,
+  subscriptionId: string,
+  readAt: Date,
+  { outcome, detail, tenantId }: Outcome,
+): Promise<void> {
+  await tx.query(SETTLE, [subscriptionId, outcome, detail, tenantId, readAt]);
+}
+
+const KNOWN = "select id from stripe_events where id = any($1)";
+
+export async function knownEvents(db: Queryable, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  return new Set((await db.query<{ id: string }>(KNOWN, [ids])).rows.map(({ id }) => id));
+}
+
+const WAITING = `
+  select id from stripe_events where handled_at is null and received_at < now() - make_interval(secs => $1)
+  order by received_at limit $2`;
+
+/** Events that should have been handled by now: their job is lost, or used up its retries. The oldest first. */
+export async function waitingEvents(
+  db: Queryable,
+  olderThanSeconds: number,
+  limit: number,
+): Promise<readonly string[]> {
+  return (await db.query<{ id: string }>(WAITING, [olderThanSeconds, limit])).rows.map(({ id }) => id);
+}
