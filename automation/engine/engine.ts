@@ -4,6 +4,8 @@ import type { Diagnostic, OperationChanges, ResourceChange } from "../tenants/op
 export interface Engine {
   /** Slots: updates that run at once. */
   readonly parallelism: number;
+  /** Makes an empty stack; one that is there already is no error. `up` does so by itself, but later. */
+  createStack(stack: string, signal?: AbortSignal): Promise<void>;
   up(run: ProgramRun): Promise<EngineResult>;
   preview(run: ProgramRun): Promise<EngineResult>;
   /** Deletes the stack's resources, and then the stack. A stack that is not there is no error. */
@@ -21,8 +23,6 @@ export interface Engine {
 export interface StackRun {
   /** Fully qualified: `organization/odoosaas/acme`. */
   stack: string;
-  /** False when the stack is known to exist, or known to be new: saves finding out. */
-  isNew?: boolean;
   /** Lets resource operations in flight end, then stops. With a reason of `Fenced`, everything is killed at once. */
   signal?: AbortSignal;
   onEvent?: (event: RunEvent) => void;

@@ -1,5 +1,5 @@
 /** Variables that the CLI, cloud key services and providers may need of the server's own environment; its secrets stay behind. */
-const PASSED_ON = /^(PATH|HOME|USER|LANG|LC_.*|TMPDIR|TZ|SSL_CERT_.*|NODE_EXTRA_CA_CERTS|(https?|no|all)_proxy|PULUMI_.*|AWS_.*|AZURE_.*|GOOGLE_.*|VAULT_.*|PROXMOX_VE_.*)$/i;
+const PASSED_ON = /^(PATH|HOME|USER|LANG|LC_.*|TMPDIR|TZ|SSL_CERT_.*|NODE_EXTRA_CA_CERTS|PGPASSFILE|PGSSL.*|(https?|no|all)_proxy|PULUMI_.*|AWS_.*|AZURE_.*|GOOGLE_.*|VAULT_.*|PROXMOX_VE_.*)$/i;
 
 export interface EngineEnvironment {
   backendUrl: string;

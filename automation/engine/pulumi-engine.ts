@@ -59,14 +59,12 @@ export class PulumiEngine implements Engine {
     await Promise.all(this.#slots.map((slot) => slot.warm()));
   }
 
-  /** Creates the stack when it is missing; at the same time as other preparations, when the caller knows that it is new. */
   async createStack(stack: string, signal?: AbortSignal): Promise<void> {
     const { code, stderr } = await this.#command(["stack", "init", stack, "--no-select"], stack, signal);
     if (code !== 0 && !/already exists/.test(stderr)) throw failure("engine", stderr);
   }
 
   async up(run: ProgramRun): Promise<EngineResult> {
-    if (run.isNew === true) await this.createStack(run.stack, run.signal);
     try {
       return await this.#run("up", run);
     } catch (error) {

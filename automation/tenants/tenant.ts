@@ -18,6 +18,12 @@ export interface Tenant {
   readonly state: TenantState;
   readonly stateReason: string | null;
   readonly stateDetail: string | null;
+  /** Every derived name was seen to be free, or ours, before the first run of the engine. */
+  readonly claimed: boolean;
+  /** Failures in a row. */
+  readonly attempts: number;
+  /** When a failed run is tried again by itself; null when it is not waiting for that. */
+  readonly retryAt: Date | null;
   readonly paused: boolean;
   readonly graceUntil: Date | null;
   readonly deleteAfter: Date | null;

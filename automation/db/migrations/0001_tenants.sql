@@ -29,6 +29,11 @@ create table tenant_deployments (
   -- Why it is failed or stalled (a key of automation/tenants/reasons.ts), and what the operator reads.
   state_reason text,
   state_detail text,
+  -- Every derived name was seen to be free, or ours, before the first run: what bears one now is ours.
+  claimed boolean not null default false,
+  -- Failures in a row, and when the next try is due; null for at once.
+  attempts integer not null default 0,
+  retry_at timestamptz,
   -- An operator's hand brake: reconciles are parked while set.
   paused boolean not null default false,
   -- Clocks of the life cycle; null when not running.
@@ -51,3 +56,4 @@ create table tenant_deployments (
 create unique index tenant_deployments_subdomain on tenant_deployments (subdomain) where state <> 'deleted';
 create unique index tenant_deployments_subscription on tenant_deployments (subscription_id) where state <> 'deleted';
 create index tenant_deployments_unconverged on tenant_deployments (updated_at) where observed_generation < generation;
+create index tenant_deployments_container on tenant_deployments (container_id) where state <> 'deleted';

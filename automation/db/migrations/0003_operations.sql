@@ -36,3 +36,15 @@ create table operation_events (
   body jsonb not null,
   primary key (operation_id, sequence)
 );
+
+-- Live views and waiting requests listen instead of polling.
+create function operation_changed() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('odoosaas_operations', case tg_table_name when 'operations' then to_jsonb(new)->>'id' else to_jsonb(new)->>'operation_id' end);
+  return null;
+end $$;
+
+create trigger operations_changed after insert or update of status on operations
+  for each row execute function operation_changed();
+create trigger operation_events_changed after insert on operation_events
+  for each row execute function operation_changed();

@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+
+/** A lock of a self-managed backend, as its error tells of it. */
+export interface StackLock {
+  host: string;
+  pid: number;
+  at: Date;
+}
+
+/** "created by root@worker-1 (pid 4711) at 2026-11-24T08:26:56Z", one line for each lock. */
+export function locksIn(message: string): StackLock[] {
+  return [...message.matchAll(/created by [^@\s]*@(\S+) \(pid (\d+)\) at (\S+)/g)].map(([, host = "", pid, at = ""]) => ({ host, pid: Number(pid), at: new Date(at) }));
+}
+
+export interface EndedRun {
+  /** `<host>:...` */
+  worker: string;
+  startedAt: Date;
+  finishedAt: Date;
+}
+
+/**
+ * Whether a lock was left behind: made on the host of a run of ours that has ended (its processes are dead by then: see
+ * guarded-process.ts) while that ran, and by a process that is not there any more as far as this machine can tell. An
+ * operator's lock fits no run, and is respected.
+ */
+export function isLeftBehind(lock: StackLock, ended: readonly EndedRun[], isAlive: (lock: StackLock) => boolean = isAliveHere): boolean {
+  const at = lock.at.getTime();
+  const ours = ended.some(
+    ({ worker, startedAt, finishedAt }) => worker.split(":")[0] === lock.host && at >= startedAt.getTime() - 2_000 && at <= finishedAt.getTime() + 2_000,
+  );
+  return ours && !isAlive(lock);
+}
+
+function isAliveHere({ host, pid }: StackLock): boolean {
+  if (host !== hostname()) return false;
+  try {
+    return /pulumi/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8")); // the number may belong to another program by now
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,73 @@
+import { tenantStackName } from "../../components/program.ts";
+import { hostname } from "../../components/tenant/names.ts";
+import type { Adoption } from "../../components/tenant/tenant.ts";
+import { compareWithState, type Findings, repairedState, type StateRepair, takenBy } from "./findings.ts";
+import { TenantFailure } from "./reasons.ts";
+import { phase, type Run } from "./run.ts";
+import { recordClaim, recordRepair } from "./run-records.ts";
+
+export interface Claim {
+  adopt: Adoption;
+  found: Findings;
+}
+
+/**
+ * Before the engine runs: finds what bears the tenant's names, refuses at once when that is another's (a provider would
+ * retry a clash for minutes), and brings the state in line with what is really there after an interrupted run. The
+ * cheap path: after a successful run the state is known to be right, and nothing is asked.
+ */
+export async function claim(run: Run): Promise<Claim> {
+  const { tenant, takenOver } = run.lease;
+  const settled = (tenant.state === "active" || tenant.state === "suspended") && tenant.attempts === 0 && tenant.tunnelId !== null;
+  if (settled && !takenOver) return { adopt: {}, found: {} };
+  return phase(run, "claim", async () => {
+    const stack = tenantStackName(run.settings.subdomain);
+    const isNew = !tenant.claimed && tenant.attempts === 0 && !takenOver && run.step.kind !== "delete";
+    const made = isNew ? run.io.engine.createStack(stack, run.signal) : undefined;
+    made?.catch(() => {}); // awaited below; the look may fail first
+    const found = await run.clouds.look(run.settings);
+    const name = hostname(run.settings.subdomain, run.platform.domain);
+    const taken = takenBy(run.settings.subdomain, name, found, { odooRole: run.host.odoo.role, claimed: tenant.claimed });
+    if (run.step.kind !== "delete") {
+      if (taken.length > 0) throw new TenantFailure("name-taken", taken.join("; "));
+      if (!tenant.claimed) await recordClaim(run.io.db, run.lease);
+    }
+    await made;
+    // Nothing there and nothing tried: the state has nothing to be compared with.
+    if (isNew && Object.keys(found).length === 0) return { adopt: {}, found };
+    const ours = onlyOurs(run, found);
+    return { adopt: await repairState(run, stack, ours), found: ours };
+  });
+}
+
+async function repairState(run: Run, stack: string, found: Findings): Promise<Adoption> {
+  const state = await run.io.engine.exportState(stack, { signal: run.signal });
+  const repair = compareWithState(state, found);
+  if (repair.gone.includes("database") && run.step.kind !== "delete") {
+    throw new TenantFailure("database-missing", `the database ${run.settings.subdomain} is in the stack's state, but not on the PostgreSQL server`);
+  }
+  if (state !== undefined && (repair.forget.length > 0 || repair.pending.length > 0)) {
+    await recordRepair(run.io.db, run.lease, run.io.worker, "tenant.repair", summary(repair));
+    run.recorder.phase("repair", summary(repair));
+    await run.io.engine.importState(stack, repairedState(state, repair));
+  }
+  if (Object.keys(repair.adopt).length > 0) run.recorder.phase("adopt", { ...repair.adopt });
+  return repair.adopt;
+}
+
+function summary(repair: StateRepair): Record<string, unknown> {
+  return { forgotten: repair.forget, pendingOperations: repair.pending, adopted: repair.adopt };
+}
+
+/** What belongs to another stays out of everything that follows. */
+export function onlyOurs(run: Run, found: Findings): Findings {
+  const { tunnel, record, role, database } = found;
+  const owner = { odooRole: run.host.odoo.role, claimed: run.lease.tenant.claimed };
+  const databaseIsOurs = database !== undefined && takenBy(run.settings.subdomain, "", { database }, owner).length === 0;
+  return {
+    ...(tunnel?.ours === true && { tunnel }),
+    ...(record?.ours === true && { record }),
+    ...(role?.ours === true && { role }),
+    ...(databaseIsOurs && { database }),
+  };
+}

@@ -1,0 +1,154 @@
+import Cloudflare from "cloudflare";
+import pg from "pg";
+import type { PlatformSettings } from "../../components/settings/platform-settings.ts";
+import type { TenantSettings } from "../../components/settings/tenant-settings.ts";
+import { databaseName, hostname, ownershipMark, roleName, tunnelName } from "../../components/tenant/names.ts";
+import { derivePassword, deriveTunnelSecret } from "../../components/tenant/secrets.ts";
+import type { Findings } from "./findings.ts";
+import { type ReasonKey, TenantFailure } from "./reasons.ts";
+
+/** Looks at the platform's Cloudflare account and PostgreSQL server directly, past the engine's state. */
+export interface Clouds {
+  /** What bears the tenant's names. Throws TenantFailure when a cloud cannot be asked. */
+  look(tenant: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings>;
+  close(): Promise<void>;
+}
+
+export class LiveClouds implements Clouds {
+  readonly #platform: PlatformSettings;
+  readonly #cloudflare: Cloudflare;
+  readonly #postgres: pg.Pool;
+
+  constructor(platform: PlatformSettings) {
+    this.#platform = platform;
+    this.#cloudflare = new Cloudflare({
+      apiToken: platform.cloudflareApiToken,
+      baseURL: platform.cloudflare.baseUrl,
+      maxRetries: 3,
+      timeout: 15_000,
+    });
+    this.#postgres = new pg.Pool({
+      ...this.#server(),
+      user: platform.postgres.user,
+      password: platform.postgresPassword,
+      max: 4,
+      idleTimeoutMillis: 60_000,
+      application_name: "odoosaas-claim",
+    });
+    this.#postgres.on("error", () => {}); // an idle connection broke: the pool makes another
+  }
+
+  async look(tenant: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings> {
+    const [tunnel, record, rest] = await Promise.all([this.#tunnel(tenant), this.#record(tenant.subdomain), this.#inPostgres(tenant)]);
+    return { ...(tunnel && { tunnel }), ...(record && { record }), ...rest };
+  }
+
+  async close(): Promise<void> {
+    await this.#postgres.end();
+  }
+
+  /** Ours when its token holds the secret that we derive, of this or an earlier generation. */
+  async #tunnel({ subdomain, secretGeneration }: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings["tunnel"]> {
+    const account_id = this.#platform.cloudflare.accountId;
+    return this.#asking(async () => {
+      const tunnels = this.#cloudflare.zeroTrust.tunnels.cloudflared;
+      const page = await tunnels.list({ account_id, name: tunnelName(subdomain), is_deleted: false });
+      const id = page.result.find(({ name, deleted_at }) => name === tunnelName(subdomain) && !deleted_at)?.id;
+      if (id === undefined) return undefined;
+      const { s: secret } = JSON.parse(Buffer.from(await tunnels.token.get(id, { account_id }), "base64").toString()) as { s?: string };
+      const generations = Array.from({ length: secretGeneration.tunnel }, (_, index) => index + 1);
+      return { id, ours: generations.some((generation) => secret === deriveTunnelSecret(this.#platform.masterKey, subdomain, generation)) };
+    });
+  }
+
+  async #record(subdomain: string): Promise<Findings["record"]> {
+    const name = hostname(subdomain, this.#platform.domain);
+    return this.#asking(async () => {
+      const { result } = await this.#cloudflare.dns.records.list({ zone_id: this.#platform.cloudflare.zoneId, name: { exact: name } });
+      const mark = ownershipMark(this.#platform.id, subdomain);
+      const another = result.find(({ comment }) => comment !== mark);
+      const found = another ?? result[0];
+      return found && { id: found.id, ours: another === undefined, is: `${found.type} ${String(found.content)}` };
+    });
+  }
+
+  async #asking<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      throw new TenantFailure(reasonOfCloudflare(error), `asking Cloudflare: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  async #inPostgres({ subdomain, secretGeneration }: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings> {
+    try {
+      const { rows } = await this.#postgres.query<{ role: boolean; owner: string | null; comment: string | null }>(FIND, [
+        roleName(subdomain),
+        databaseName(subdomain),
+      ]);
+      const [row] = rows;
+      const mark = ownershipMark(this.#platform.id, subdomain);
+      return {
+        ...(row?.role === true && { role: { ours: await this.#logsIn(subdomain, secretGeneration.postgresRole) } }),
+        ...(row !== undefined && row.owner !== null && {
+          database: { owner: row.owner, mark: row.comment === mark ? "ours" : row.comment === null ? "unmarked" : "another" },
+        }),
+      };
+    } catch (error) {
+      throw new TenantFailure(reasonOfPostgres(error), `asking PostgreSQL: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /** Whether the role takes the password that we derive, of this or an earlier generation. */
+  async #logsIn(subdomain: string, newest: number): Promise<boolean> {
+    for (let generation = newest; generation >= 1; generation -= 1) {
+      const client = new pg.Client({
+        ...this.#server(),
+        user: roleName(subdomain),
+        password: derivePassword(this.#platform.masterKey, subdomain, "postgres-role", generation),
+      });
+      client.on("error", () => {});
+      try {
+        await client.connect();
+        return true;
+      } catch (error) {
+        const { code } = error as { code?: string };
+        if (code === "53300") return true; // all its connections are in use: the password was right
+        if (code === "42501") return true; // may not connect to the maintenance database: likewise
+        if (code !== "28P01" && code !== "28000") throw error;
+      } finally {
+        await client.end().catch(() => {});
+      }
+    }
+    return false;
+  }
+
+  #server(): pg.ClientConfig {
+    const { host, port, sslmode, maintenanceDatabase } = this.#platform.postgres;
+    return {
+      host,
+      port,
+      database: maintenanceDatabase,
+      ssl: sslmode === "disable" ? false : { rejectUnauthorized: sslmode.startsWith("verify") },
+      connectionTimeoutMillis: 10_000,
+    };
+  }
+}
+
+const FIND = `
+  select exists (select from pg_roles where rolname = $1) as role, pg_get_userbyid(d.datdba) as owner,
+    shobj_description(d.oid, 'pg_database') as comment
+  from (select 1) as one left join pg_database d on d.datname = $2`;
+
+function reasonOfCloudflare(error: unknown): ReasonKey {
+  const status = error instanceof Cloudflare.APIError ? (error as { status?: number }).status : undefined;
+  if (status === 401 || status === 403) return "cloudflare-refused";
+  if (status === 429) return "cloudflare-limit";
+  return status !== undefined && status < 500 ? "cloudflare-error" : "cloudflare-unreachable";
+}
+
+function reasonOfPostgres(error: unknown): ReasonKey {
+  const { code } = error as { code?: string };
+  if (code === "28P01" || code === "28000") return "postgres-login-refused";
+  return code === undefined || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|53)/.test(code) ? "postgres-unreachable" : "postgres-error";
+}

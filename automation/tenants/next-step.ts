@@ -1,0 +1,28 @@
+import type { Tenant, TenantState } from "./tenant.ts";
+
+/** What a reconcile does next with a tenant. */
+export type Step =
+  | { kind: "nothing"; because: "converged" | "paused" | "gone" | "parked" | "waiting" }
+  | { kind: "provision" | "update" | "resume" | "suspend" | "delete"; during: TenantState; then: TenantState };
+
+/** Pure. `now` decides whether a failed run's next try is due. */
+export function nextStep(tenant: Tenant, now: Date): Step {
+  if (tenant.state === "deleted") return { kind: "nothing", because: "gone" };
+  if (tenant.observedGeneration >= tenant.generation) return { kind: "nothing", because: "converged" };
+  if (tenant.paused) return { kind: "nothing", because: "paused" };
+  if (tenant.state === "stalled" && tenant.attempts > 0) return { kind: "nothing", because: "parked" };
+  if (tenant.retryAt !== null && tenant.retryAt > now) return { kind: "nothing", because: "waiting" };
+  switch (tenant.wanted) {
+    case "deleted":
+      return { kind: "delete", during: "deleting", then: "deleted" };
+    case "suspended":
+      return { kind: "suspend", during: "suspending", then: "suspended" };
+    case "active":
+      if (tenant.readyAt === null) return { kind: "provision", during: "provisioning", then: "active" };
+      // Visitors are served all the while.
+      if (tenant.state === "active") return { kind: "update", during: "active", then: "active" };
+      return { kind: tenant.tunnelActive ? "update" : "resume", during: "provisioning", then: "active" };
+    default:
+      throw new Error(`unknown wish: ${tenant.wanted satisfies never}`);
+  }
+}

@@ -1,0 +1,141 @@
+import type { Queryable } from "../db/database.ts";
+import type { Operation, OperationEvent, OperationKind, OperationStatus } from "./operation.ts";
+
+export const OPERATION_COLUMNS = `
+  id, tenant_id as "tenantId", kind, generation, status, requested_by as "requestedBy", request_id as "requestId",
+  worker, queued_at as "queuedAt", started_at as "startedAt", finished_at as "finishedAt", changes, resources,
+  diagnostics, timings, error`;
+
+/** Every change of an operation's status and every event is announced here by a trigger; the payload is its id. */
+export const OPERATIONS_CHANNEL = "odoosaas_operations";
+
+export interface OperationInsert {
+  tenantId: number;
+  kind: OperationKind;
+  generation: number;
+  requestedBy: string;
+  requestId: string | null;
+}
+
+const SUPERSEDE = `
+  update operations set status = 'superseded', finished_at = now()
+  where tenant_id = $1 and status = 'queued' and kind not in ('preview', 'restart')`;
+
+const INSERT_OPERATION = `
+  insert into operations (tenant_id, kind, generation, requested_by, request_id)
+  values ($1, $2, $3, $4, $5)
+  returning ${OPERATION_COLUMNS}`;
+
+/** Queues an operation in the place of the tenant's waiting ones: a newer wish replaces older. */
+export async function insertOperation(db: Queryable, operation: OperationInsert): Promise<Operation> {
+  if (operation.kind !== "preview") await db.query(SUPERSEDE, [operation.tenantId]);
+  const { tenantId, kind, generation, requestedBy, requestId } = operation;
+  const { rows } = await db.query<Operation>(INSERT_OPERATION, [tenantId, kind, generation, requestedBy, requestId]);
+  return rows[0] as Operation;
+}
+
+const WAITING_OPERATION = `
+  select ${OPERATION_COLUMNS} from operations
+  where tenant_id = $1 and status = 'queued' and kind <> 'preview' order by id desc limit 1`;
+
+export async function waitingOperation(db: Queryable, tenantId: number): Promise<Operation | undefined> {
+  return (await db.query<Operation>(WAITING_OPERATION, [tenantId])).rows[0];
+}
+
+const OPERATION_BY_ID = `select ${OPERATION_COLUMNS} from operations where id = $1`;
+
+export async function operationById(db: Queryable, id: number): Promise<Operation | undefined> {
+  return (await db.query<Operation>(OPERATION_BY_ID, [id])).rows[0];
+}
+
+const OPERATIONS_OF_TENANT = `
+  select ${OPERATION_COLUMNS} from operations
+  where tenant_id = $1 and ($2::bigint is null or id < $2) order by id desc limit $3`;
+
+export async function operationsOf(db: Queryable, tenantId: number, before: number | undefined, limit: number): Promise<Operation[]> {
+  return (await db.query<Operation>(OPERATIONS_OF_TENANT, [tenantId, before ?? null, limit])).rows;
+}
+
+const COUNT_OPERATIONS = `select count(*)::int as total from operations where tenant_id = $1`;
+
+export async function countOperations(db: Queryable, tenantId: number): Promise<number> {
+  return (await db.query<{ total: number }>(COUNT_OPERATIONS, [tenantId])).rows[0]?.total ?? 0;
+}
+
+const START_OPERATION = `
+  update operations set status = 'running', started_at = now(), worker = $2, lease_token = $3, generation = $4, kind = $5
+  where id = $1
+  returning ${OPERATION_COLUMNS}`;
+
+export interface OperationStart {
+  id: number;
+  worker: string;
+  leaseToken: number | null;
+  /** What it turns out to work for: the wish may have changed since it was queued. */
+  generation: number;
+  kind: OperationKind;
+}
+
+export async function startOperation(db: Queryable, start: OperationStart): Promise<Operation> {
+  const { rows } = await db.query<Operation>(START_OPERATION, [start.id, start.worker, start.leaseToken, start.generation, start.kind]);
+  return rows[0] as Operation;
+}
+
+export interface OperationEnd {
+  id: number;
+  status: Extract<OperationStatus, "succeeded" | "failed" | "stalled" | "superseded">;
+  changes?: unknown;
+  resources?: unknown;
+  diagnostics?: unknown;
+  timings?: unknown;
+  error?: string | null;
+}
+
+const FINISH_OPERATION = `
+  update operations set status = $2, finished_at = now(), changes = $3, resources = $4, diagnostics = $5,
+    timings = $6::jsonb || jsonb_build_object(
+      'queueMs', round(extract(epoch from coalesce(started_at, now()) - queued_at) * 1000),
+      'totalMs', round(extract(epoch from now() - queued_at) * 1000)),
+    error = $7
+  where id = $1`;
+
+export async function finishOperation(db: Queryable, end: OperationEnd): Promise<void> {
+  const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
+  await db.query(FINISH_OPERATION, [
+    end.id,
+    end.status,
+    json(end.changes),
+    json(end.resources),
+    json(end.diagnostics),
+    json(end.timings ?? {}),
+    end.error ?? null,
+  ]);
+}
+
+const ABANDON_OPERATIONS = `
+  update operations set status = 'failed', finished_at = now(), error = $3
+  where tenant_id = $1 and status = 'running' and lease_token < $2
+  returning id`;
+
+/** Ends what a lost worker left running; called by whoever holds the newer lease. Returns how many there were. */
+export async function abandonOperations(db: Queryable, tenantId: number, leaseToken: number, error: string): Promise<number> {
+  return (await db.query(ABANDON_OPERATIONS, [tenantId, leaseToken, error])).rowCount;
+}
+
+const INSERT_EVENTS = `
+  insert into operation_events (operation_id, sequence, at, kind, body)
+  select $1, sequence, at, kind, body
+  from jsonb_to_recordset($2::jsonb) as e (sequence integer, at timestamptz, kind text, body jsonb)
+  on conflict do nothing`;
+
+export async function insertEvents(db: Queryable, operationId: number, events: readonly Omit<OperationEvent, "operationId">[]): Promise<void> {
+  await db.query(INSERT_EVENTS, [operationId, JSON.stringify(events)]);
+}
+
+const EVENTS_AFTER = `
+  select operation_id as "operationId", sequence, at, kind, body from operation_events
+  where operation_id = $1 and sequence > $2 order by sequence limit 1000`;
+
+export async function eventsAfter(db: Queryable, operationId: number, after: number): Promise<OperationEvent[]> {
+  return (await db.query<OperationEvent>(EVENTS_AFTER, [operationId, after])).rows;
+}

@@ -1,0 +1,118 @@
+import { type IncomingMessage, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { text } from "node:stream/consumers";
+import { setTimeout } from "node:timers/promises";
+
+export interface ProbeRequest {
+  /** `https://acme.example.com`, without a trailing slash. */
+  url: string;
+  subdomain: string;
+  expect: "serving" | "suspended";
+  /** Route of Odoo's bus: `longpolling` or `websocket`. */
+  liveRoute: string;
+  /** The first administrator, whose login proves the database; only for a database just made, before its customer has it. */
+  login?: { login: string; password: string };
+  signal?: AbortSignal;
+}
+
+export interface ProbeOptions {
+  /** `host:port` of the edge; without it, names are looked up as a visitor's browser does. */
+  edgeAddress?: string | undefined;
+  /** Milliseconds until it gives up. Default 60 s: Odoo's first page on a busy host. */
+  deadlineMs?: number | undefined;
+  intervalMs?: number | undefined;
+}
+
+/** Undefined when the tenant is as expected; otherwise what is not, in words. */
+export type Probe = (request: ProbeRequest) => Promise<string | undefined>;
+
+interface Answer {
+  status: number;
+  body: string;
+}
+
+const ONE_REQUEST_MS = 20_000;
+
+/** Looks at a tenant as a visitor does, through the edge, until everything is as expected or the time is up. */
+export function edgeProbe(options: ProbeOptions = {}): Probe {
+  const ask = asker(options.edgeAddress);
+  return async (request) => {
+    const deadline = performance.now() + (options.deadlineMs ?? 60_000);
+    for (;;) {
+      const problem = await look(request, ask).catch((error: Error) => `the edge does not answer: ${error.message}`);
+      if (problem === undefined || performance.now() > deadline) return problem;
+      request.signal?.throwIfAborted();
+      await setTimeout(options.intervalMs ?? 50);
+    }
+  };
+}
+
+type Ask = (path: string, init: { base: string; method?: string; body?: string; upgrade?: boolean; signal?: AbortSignal | undefined }) => Promise<Answer>;
+
+async function look(request: ProbeRequest, ask: Ask): Promise<string | undefined> {
+  const init = { base: request.url, signal: request.signal };
+  const login = await ask("/web/login", init);
+  if (login.status === 530) return `Cloudflare sees no connector${/1033/.test(login.body) ? " (error 1033)" : ""}`;
+  if (request.expect === "suspended") return login.status === 503 ? undefined : `visitors get ${login.status} instead of the 503 page`;
+  if (login.status !== 200) return `/web/login answers ${login.status}`;
+  if (!/name="login"/.test(login.body)) return "/web/login shows no login form";
+  const shown = /<(?:input|select)[^>]*name="db"[^>]*value="([^"]*)"/.exec(login.body)?.[1];
+  if (shown !== undefined && shown !== request.subdomain) return `/web/login is of the database ${shown}`;
+  const [manager, live, session] = await Promise.all([
+    ask("/web/database/manager", init),
+    ask(request.liveRoute === "websocket" ? "/websocket" : "/longpolling/poll", { ...init, upgrade: request.liveRoute === "websocket" }),
+    request.login && ask("/web/session/authenticate", { ...init, method: "POST", body: authentication(request.subdomain, request.login) }),
+  ]);
+  if (![401, 403, 404].includes(manager.status)) return `the database manager is open: it answers ${manager.status}`;
+  if (live.status >= 500) return `the ${request.liveRoute} route answers ${live.status}`;
+  return session && problemOfSession(session, request.subdomain);
+}
+
+function authentication(db: string, { login, password }: { login: string; password: string }): string {
+  return JSON.stringify({ jsonrpc: "2.0", method: "call", params: { db, login, password } });
+}
+
+function problemOfSession(answer: Answer, subdomain: string): string | undefined {
+  if (answer.status !== 200) return `the login answers ${answer.status}`;
+  try {
+    const { result, error } = JSON.parse(answer.body) as { result?: { uid?: unknown; db?: unknown }; error?: { data?: { name?: string } } };
+    if (typeof result?.uid === "number") return result.db === undefined || result.db === subdomain ? undefined : `the login is into the database ${String(result.db)}`;
+    return `the administrator's login is refused (${error?.data?.name ?? "no user id"})`;
+  } catch {
+    return "the login's answer is not JSON";
+  }
+}
+
+function asker(edgeAddress: string | undefined): Ask {
+  const edge = edgeAddress === undefined ? undefined : new URL(`tcp://${edgeAddress}`);
+  return async (path, init) => {
+    const url = new URL(path, `${init.base}/`);
+    const timeout = AbortSignal.timeout(ONE_REQUEST_MS);
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage | "upgraded">();
+    const asked = (url.protocol === "https:" ? httpsRequest : httpRequest)({
+      method: init.method ?? "GET",
+      host: edge?.hostname ?? url.hostname,
+      port: edge?.port ?? url.port,
+      path: url.pathname,
+      servername: url.hostname,
+      headers: {
+        host: url.host,
+        "user-agent": "odoosaas-probe",
+        ...(init.body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(init.body) }),
+        ...(init.upgrade === true
+          ? { connection: "Upgrade", upgrade: "websocket", origin: url.origin, "sec-websocket-version": "13", "sec-websocket-key": "cHJvYmUtb2RvbzEyMzQ1Ng==" }
+          : {}),
+      },
+      agent: false,
+      signal: init.signal === undefined ? timeout : AbortSignal.any([init.signal, timeout]),
+    });
+    asked.once("response", resolve).once("error", reject);
+    asked.once("upgrade", (_response, socket) => {
+      socket.destroy();
+      resolve("upgraded");
+    });
+    asked.end(init.body);
+    const answer = await promise;
+    return answer === "upgraded" ? { status: 101, body: "" } : { status: answer.statusCode ?? 0, body: await text(answer) };
+  };
+}

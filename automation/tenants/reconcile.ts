@@ -1,0 +1,81 @@
+import type { HostSettings, PlatformSettings } from "../../components/settings/platform-settings.ts";
+import { Fenced } from "../engine/engine.ts";
+import { redactor } from "../engine/redact.ts";
+import { bringUp } from "./bring-up.ts";
+import { classify } from "./classify.ts";
+import { acquireLease, type Lease } from "./lease.ts";
+import { nextStep } from "./next-step.ts";
+import type { Operation } from "./operation.ts";
+import { TenantFailure } from "./reasons.ts";
+import { Recorder } from "./recorder.ts";
+import type { ReconcileIO, Run } from "./run.ts";
+import { type ActiveStep, recordAttempt, recordFailure, recordSuccess } from "./run-records.ts";
+import { secretsOf, stackSettings } from "./stack-settings.ts";
+import { tearDown } from "./tear-down.ts";
+import type { Tenant } from "./tenant.ts";
+
+export type Reconciled =
+  /** Another worker is at it. */
+  | { kind: "busy" }
+  | { kind: "nothing"; because: string }
+  /** `again`: a newer wish has come meanwhile. */
+  | { kind: "done"; again: boolean }
+  /** Tried again by itself after so many milliseconds, or not (null). */
+  | { kind: "failed"; retryInMs: number | null }
+  /** Stopped in the middle: another worker has taken over, or this one shuts down. Nothing was recorded. */
+  | { kind: "fenced" };
+
+/**
+ * Brings one tenant's stack to its row: reads, decides the next step, records the attempt, acts, records the result.
+ * May be called at any time, by any worker, after any crash: a second run changes nothing.
+ */
+export async function reconcile(tenantId: number, io: ReconcileIO, stop?: AbortSignal): Promise<Reconciled> {
+  const lease = await acquireLease(io.db, tenantId, io.worker);
+  if (lease === undefined) return { kind: "busy" };
+  try {
+    const step = nextStep(lease.tenant, io.now());
+    if (step.kind === "nothing") return step;
+    const operation = await recordAttempt(io.db, lease, step, io.worker);
+    return await carryOut(io, lease, step, operation, stop);
+  } catch (error) {
+    if (error instanceof Fenced) return { kind: "fenced" };
+    throw error;
+  } finally {
+    await lease.release().catch(() => {}); // the database is away: the lease runs out by itself
+  }
+}
+
+async function carryOut(io: ReconcileIO, lease: Lease, step: ActiveStep, operation: Operation, stop?: AbortSignal): Promise<Reconciled> {
+  const recorder = new Recorder(io.db, operation.id, (error) => io.log.error({ err: error, operation: operation.id }, "an operation's events could not be stored"));
+  const timings: Record<string, number> = {};
+  let hide = (text: string): string => text;
+  try {
+    const { settings: platform, clouds } = await io.platform();
+    const settings = stackSettings(lease.tenant);
+    const secrets = secretsOf(platform, settings);
+    hide = redactor(secrets);
+    const host = placeOf(platform, lease.tenant);
+    const signal = stop === undefined ? lease.signal : AbortSignal.any([lease.signal, stop]);
+    const run: Run = { io, lease, step, operation, platform, host, clouds, settings, secrets, recorder, signal, timings };
+    const result = step.kind === "delete" ? await tearDown(run) : await bringUp(run);
+    await recorder.flush();
+    return { kind: "done", again: await recordSuccess(io.db, lease, step, operation, { result, timings }, io.worker) };
+  } catch (error) {
+    await recorder.flush();
+    if (lease.signal.aborted || error instanceof Fenced) throw lease.signal.aborted ? lease.signal.reason : error;
+    const { reason, detail } = classify(error);
+    if (reason === "unexpected") io.log.error({ err: error, operation: operation.id, tenant: lease.tenantId }, "a reconcile failed unexpectedly");
+    const retryInMs = await recordFailure(io.db, lease, operation, { reason, detail: hide(detail), error, timings }, io.worker);
+    return { kind: "failed", retryInMs };
+  }
+}
+
+/** The plan and the host must exist: the program would refuse too, but only after the engine's start. */
+function placeOf(platform: PlatformSettings, tenant: Tenant): HostSettings {
+  const host = platform.hosts.find(({ id }) => id === tenant.containerId);
+  if (host === undefined) throw new TenantFailure("settings-invalid", `container_id: this platform has no host ${tenant.containerId}`);
+  if (platform.plans[tenant.planType] === undefined && tenant.wanted !== "deleted") {
+    throw new TenantFailure("settings-invalid", `plan_type: this platform has no plan "${tenant.planType}"`);
+  }
+  return host;
+}

@@ -1,0 +1,49 @@
+import type { PlatformSettings } from "../../components/settings/platform-settings.ts";
+import { PROJECT } from "../../components/settings/stack-config.ts";
+import { TenantSettings } from "../../components/settings/tenant-settings.ts";
+import { derivePassword, deriveTunnelSecret } from "../../components/tenant/secrets.ts";
+import { TenantFailure } from "./reasons.ts";
+import type { Tenant } from "./tenant.ts";
+
+/** The whole input of a tenant's stack besides the platform's settings, as its row says. Throws `settings-invalid`. */
+export function stackSettings(tenant: Tenant): TenantSettings {
+  const { companyName, language, country, customDomains, secretGeneration } = tenant.settings;
+  const read = TenantSettings.safeParse({
+    subdomain: tenant.subdomain,
+    plan: tenant.planType,
+    hostId: tenant.containerId,
+    port: tenant.localPort ?? undefined,
+    adminEmail: tenant.customerEmail,
+    companyName,
+    language,
+    country,
+    customDomains: customDomains ?? [],
+    suspended: tenant.wanted === "suspended",
+    secretGeneration: secretGeneration ?? {},
+  });
+  if (read.success) return read.data;
+  throw new TenantFailure(
+    "settings-invalid",
+    read.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "),
+  );
+}
+
+/** What an operator's `pulumi config refresh` finds of a stack that the server made: components/settings/stack-config.ts. */
+export function stackConfig(tenant: TenantSettings, platformStack: string): Readonly<Record<string, unknown>> {
+  return { [`${PROJECT}:tenant`]: tenant, [`${PROJECT}:platform`]: platformStack };
+}
+
+/** Values that must not be seen in events, diagnostics and errors of this tenant's runs. */
+export function secretsOf(platform: PlatformSettings, tenant: TenantSettings): string[] {
+  const { masterKey } = platform;
+  const { subdomain, secretGeneration } = tenant;
+  return [
+    masterKey,
+    platform.cloudflareApiToken,
+    platform.postgresPassword,
+    platform.sshPrivateKey,
+    deriveTunnelSecret(masterKey, subdomain, secretGeneration.tunnel),
+    derivePassword(masterKey, subdomain, "postgres-role", secretGeneration.postgresRole),
+    derivePassword(masterKey, subdomain, "odoo-admin"),
+  ];
+}

@@ -1,0 +1,41 @@
+import { setTimeout } from "node:timers/promises";
+import { tenantStackName } from "../../components/program.ts";
+import type { EngineResult } from "../engine/engine.ts";
+import { update } from "./bring-up.ts";
+import { claim, onlyOurs } from "./claim.ts";
+import type { Findings } from "./findings.ts";
+import { TenantFailure } from "./reasons.ts";
+import { phase, type Run, withStaleLockBroken } from "./run.ts";
+
+const ABSENCE_WITHIN_MS = 10_000;
+
+/**
+ * Deletes the tenant's stack, and succeeds only when a look at the clouds has shown that nothing of it is left. What
+ * exists without being in the state (a run was interrupted) is first completed, so that it goes the ordered way: backup,
+ * connector, tunnel, record, database, role.
+ */
+export async function tearDown(run: Run): Promise<EngineResult> {
+  const { adopt } = await claim(run);
+  if (Object.keys(adopt).length > 0) await update(run, { adopt });
+  const result = await phase(run, "engine", () =>
+    withStaleLockBroken(run, () =>
+      run.io.engine.destroy({
+        stack: tenantStackName(run.settings.subdomain),
+        signal: run.signal,
+        onEvent: run.recorder.event,
+        secrets: run.secrets,
+      }),
+    ),
+  );
+  await phase(run, "absence", () => proveAbsence(run));
+  return result;
+}
+
+async function proveAbsence(run: Run): Promise<void> {
+  for (const deadline = performance.now() + ABSENCE_WITHIN_MS; ; await setTimeout(250)) {
+    const left = Object.keys(onlyOurs(run, await run.clouds.look(run.settings))) as (keyof Findings)[];
+    if (left.length === 0) return;
+    run.signal.throwIfAborted();
+    if (performance.now() > deadline) throw new TenantFailure("not-gone", `still there: ${left.join(", ")}`);
+  }
+}

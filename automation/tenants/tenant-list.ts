@@ -1,0 +1,66 @@
+import { FieldError } from "../../components/field-error.ts";
+import type { Queryable } from "../db/database.ts";
+import { TENANT_COLUMNS } from "./tenant-rows.ts";
+import type { Tenant } from "./tenant.ts";
+import type { Page, TenantQuery } from "./tenants.ts";
+
+/** Columns to sort by, each with its type for the comparison with a cursor. */
+const SORTS = {
+  id: { column: "id", type: "bigint" },
+  subdomain: { column: "subdomain", type: "text" },
+  createdAt: { column: "created_at", type: "timestamptz" },
+  updatedAt: { column: "updated_at", type: "timestamptz" },
+} as const;
+
+const FILTER = `
+  ($1::text is null or subdomain ilike $1 or customer_email ilike $1 or subscription_id ilike $1)
+  and ($2::text[] is null or state = any($2))
+  and ($3::text[] is null or plan_type = any($3))
+  and ($4::integer is null or container_id = $4)
+  and ($5 or state <> 'deleted')`;
+
+/**
+ * One page by key, not by offset: pages neither repeat nor miss a tenant that stays, whatever is added meanwhile.
+ * Sort columns are a fixed list, so they are part of the text; all else is a parameter.
+ */
+export async function listTenants(db: Queryable, query: TenantQuery = {}): Promise<Page<Tenant>> {
+  const { column, type } = SORTS[query.sort ?? "id"];
+  const [order, beyond] = query.descending === true ? ["desc", "<"] : ["asc", ">"];
+  const limit = Math.min(Math.max(query.limit ?? 50, 1), 1_000);
+  const after = query.cursor === undefined ? undefined : readCursor(query.cursor);
+  const filter = [
+    query.search === undefined || query.search === "" ? null : `%${query.search.replace(/[\\%_]/g, "\\$&")}%`,
+    query.states ?? null,
+    query.plans ?? null,
+    query.containerId ?? null,
+    query.includeDeleted === true || query.states?.includes("deleted") === true,
+  ];
+  const page = await db.query<Tenant & { sortKey: string }>(
+    `select ${TENANT_COLUMNS}, ${column}::text as "sortKey" from tenant_deployments
+     where ${FILTER} and ($6::text is null or (${column}, id) ${beyond} ($6::text::${type}, $7::bigint))
+     order by ${column} ${order}, id ${order} limit $8`,
+    [...filter, after?.key ?? null, after?.id ?? null, limit + 1],
+  );
+  const count = await db.query<{ total: number }>(`select count(*)::int as total from tenant_deployments where ${FILTER}`, filter);
+  const shown = page.rows.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    items: shown.map(({ sortKey: _, ...tenant }) => tenant),
+    total: count.rows[0]?.total ?? 0,
+    nextCursor: page.rows.length > limit && last !== undefined ? writeCursor(last.sortKey, last.id) : undefined,
+  };
+}
+
+export function writeCursor(key: string, id: number): string {
+  return Buffer.from(JSON.stringify([key, id])).toString("base64url");
+}
+
+export function readCursor(cursor: string): { key: string; id: number } {
+  try {
+    const [key, id] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
+    if (typeof key === "string" && typeof id === "number" && Number.isSafeInteger(id)) return { key, id };
+  } catch {
+    // refused below
+  }
+  throw new FieldError("this is not a cursor of a page", { field: "cursor", value: cursor, remedy: "Use next_cursor of the page before, with the same sort order." });
+}
