@@ -17,7 +17,7 @@ export class StateStore {
 
   /** Throws when another process has the file open. `:memory:` keeps nothing. */
   constructor(file: string) {
-    this.#database = new DatabaseSync(file, { timeout: 2_000 });
+    this.#database = new DatabaseSync(file, { timeout: 500 });
     try {
       this.#database.exec("pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = normal");
       this.#database.exec(

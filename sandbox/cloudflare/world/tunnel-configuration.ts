@@ -40,7 +40,7 @@ export function checkConfiguration(config: unknown): void {
   const read = Configuration.safeParse(config);
   if (!read.success) {
     const [issue] = read.error.issues;
-    throw bad(`${issue?.path.join(".") ?? "config"}: ${issue?.message ?? "is not valid"}`);
+    throw bad(`${issue?.path.join(".") || "config"}: ${issue?.message ?? "is not valid"}`);
   }
   const rules = read.data.ingress ?? [];
   for (const [index, rule] of rules.entries()) {
