@@ -1,32 +1,40 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import pg from "pg";
 import type { PlatformSettings } from "../../components/settings/platform-settings.ts";
 import { engineEnvironment } from "../engine/environment.ts";
 import type { Engine } from "../engine/provide.ts";
 import type { Instance } from "../instance.ts";
+import { openLog } from "../process.ts";
 import type { Progress } from "../progress.ts";
-import { run } from "../run.ts";
+import { CommandFailed, run } from "../run.ts";
 import { platformSettings, splitSecrets } from "./platform-settings.ts";
 import { CHECKOUT, prepareProject, stackFile, writeStackFile } from "./project.ts";
 import { writePrivately, type InstanceSecrets } from "./secrets.ts";
 
 export const PLATFORM_STACK = "prod";
 
-/** What the last successful update was made from. */
+/** What the last successful update was made from, and which state it left. */
 interface Applied {
   hostKey: string;
   inputs: string;
+  state: string;
 }
 
+const platformLog = (instance: Instance) => join(instance.directory, "logs", "platform-stack.log");
 const appliedFile = (instance: Instance) => join(instance.directory, "platform.json");
 
-/** The tenant host's key of the last successful update, when an update with it now would find the same inputs. */
-export function unchangedHostKey(instance: Instance, secrets: InstanceSecrets): string | undefined {
+/**
+ * The tenant host's key of the last successful update, when an update with it now would find the same inputs, and nobody
+ * has changed the stack since. PostgreSQL must run.
+ */
+export async function unchangedHostKey(instance: Instance, secrets: InstanceSecrets): Promise<string | undefined> {
   if (!existsSync(appliedFile(instance)) || !existsSync(stackFile(instance, PLATFORM_STACK))) return undefined;
   const applied = JSON.parse(readFileSync(appliedFile(instance), "utf8")) as Applied;
   const settings = platformSettings(instance, secrets, applied.hostKey);
-  return inputsOf(settings) === applied.inputs ? applied.hostKey : undefined;
+  const unchanged = inputsOf(settings) === applied.inputs && (await stateVersion(instance, secrets)) === applied.state;
+  return unchanged ? applied.hostKey : undefined;
 }
 
 /** Brings the platform's stack up with the engine's command line, as an operator does. */
@@ -52,10 +60,54 @@ export async function upPlatform(
   for (const [key, value] of Object.entries(secret))
     await pulumi(["config", "set", "--secret", `odoosaas:${key}`], value);
   progress("pulumi up");
-  await pulumi(["up", "--yes", "--skip-preview", "--suppress-outputs"], undefined, (line) => {
-    if (line.trim() !== "") progress(line.trim());
+  const log = openLog(platformLog(instance));
+  try {
+    await pulumi(["up", "--yes", "--skip-preview", "--suppress-outputs"], undefined, (line) => {
+      writeSync(log, `${line}\n`);
+      if (line.trim() !== "") progress(line.trim());
+    });
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    const said = readFileSync(platformLog(instance), "utf8");
+    throw new Error(`${diagnosticsOf(said)}\nAll it said: ${platformLog(instance)}`, { cause: error });
+  } finally {
+    closeSync(log);
+  }
+  const applied: Applied = { hostKey, inputs: inputsOf(settings), state: await stateVersion(instance, secrets) };
+  writePrivately(appliedFile(instance), JSON.stringify(applied));
+}
+
+/**
+ * Changes with every update of the stack, an operator's too; "unknown" and the time when it cannot be told, so that
+ * nothing is taken for unchanged. Looks into the state backend's own table, which saves a start of the engine.
+ */
+async function stateVersion(instance: Instance, secrets: InstanceSecrets): Promise<string> {
+  const password = secrets.postgresRoles.pulumi;
+  const client = new pg.Client({
+    host: "127.0.0.1",
+    port: instance.ports.postgres,
+    user: "pulumi",
+    database: "pulumi",
+    password,
   });
-  writePrivately(appliedFile(instance), JSON.stringify({ hostKey, inputs: inputsOf(settings) } satisfies Applied));
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ updated_at: string }>(
+      "select updated_at::text from pulumi_state where key like '%stacks/odoosaas/' || $1 || '.json'",
+      [PLATFORM_STACK],
+    );
+    return rows.length === 1 && rows[0] ? rows[0].updated_at : `unknown ${Date.now()}`;
+  } catch {
+    return `unknown ${Date.now()}`;
+  } finally {
+    await client.end();
+  }
+}
+
+/** The part of an update's output that says what went wrong; all of it where there is no such part. */
+export function diagnosticsOf(output: string): string {
+  const [, diagnostics] = /^Diagnostics:\n([\s\S]*?)(?:^(?:Outputs|Resources):|(?![\s\S]))/m.exec(output) ?? [];
+  return (diagnostics ?? output).trimEnd();
 }
 
 /** Everything an update depends on: settings, the program and its packages. */

@@ -83,20 +83,19 @@ export class Supervisor {
 
     // When the platform's stack has the same inputs as at its last update, its outputs are what they were, and the
     // server need not wait for the host: that is what makes a second start quick.
-    const expectedKey = unchangedHostKey(this.#instance, this.#secrets);
-    const needed = Promise.all([engine, postgres, clouds]);
-    const early = needed.then(async ([pulumi]) => {
-      if (expectedKey !== undefined) await this.#startServer(pulumi);
+    const expected = postgres.then(() => unchangedHostKey(this.#instance, this.#secrets));
+    const early = Promise.all([expected, engine, clouds]).then(async ([key, pulumi]) => {
+      if (key !== undefined) await this.#startServer(pulumi);
     });
-    const platform = Promise.all([early, engine, host]).then(async ([, pulumi, { sshHostKey }]) => {
-      if (sshHostKey === expectedKey) return;
+    const platform = Promise.all([expected, engine, host, early]).then(async ([key, pulumi, { sshHostKey }]) => {
+      if (sshHostKey === key) return;
       await this.#step("Platform stack", (progress) =>
         upPlatform(this.#instance, pulumi, this.#secrets, sshHostKey, progress),
       );
       await this.#running.server?.stop();
       await this.#startServer(pulumi);
     });
-    return [...below, early, platform];
+    return [...below, expected, early, platform];
   }
 
   /** Stops everything, in an order in which each still has what it needs to end well. Works during a start as well. */

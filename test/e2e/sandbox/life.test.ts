@@ -2,39 +2,19 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { promisify } from "node:util";
 import pg from "pg";
-import { openInstance, type Instance } from "../../../sandbox/instance.ts";
+import type { Instance } from "../../../sandbox/instance.ts";
 import { launch, StartFailed } from "../../../sandbox/lifecycle/launch.ts";
-import type { SupervisorOptions } from "../../../sandbox/lifecycle/messages.ts";
 import { findRun } from "../../../sandbox/lifecycle/running.ts";
 import { startSandbox } from "../../../sandbox/lifecycle/sandbox.ts";
-import { resetInstance, stopInstance } from "../../../sandbox/lifecycle/stop.ts";
+import { stopInstance } from "../../../sandbox/lifecycle/stop.ts";
 import { undoAfter } from "../../undo.ts";
 import { until } from "../../until.ts";
+import { ownInstance, supervisorOptions } from "./own.ts";
 
 const execute = promisify(execFile);
-
-/** An instance that the test starts and stops by itself; without platform and server, which have tests of their own. */
-async function own(t: TestContext, name: string): Promise<Instance> {
-  const instance = await openInstance(name);
-  undoAfter(t, () => resetInstance(instance, { caches: false }));
-  return instance;
-}
-
-function options(instance: Instance, more: Partial<SupervisorOptions> = {}): SupervisorOptions {
-  return {
-    instance: instance.name,
-    demo: false,
-    attached: true,
-    temporary: false,
-    withoutPlatform: true,
-    withoutServer: true,
-    serverSettings: {},
-    ...more,
-  };
-}
 
 /** Processes whose command line or environment names the instance's directory. */
 async function processesOf(instance: Instance): Promise<string[]> {
@@ -104,9 +84,9 @@ test("PostgreSQL takes each part's password from the machine and the host, and n
 });
 
 test("what a killed supervisor left is stopped by the next stop, and does not hinder the next start", async (t) => {
-  const instance = await own(t, "test-killed");
+  const instance = await ownInstance(t, "test-killed");
   for (const next of ["start", "stop"]) {
-    const supervisor = launch(instance, options(instance, { attached: false }), () => {});
+    const supervisor = launch(instance, supervisorOptions(instance, { attached: false }), () => {});
     await supervisor.ready;
     const run = findRun(instance);
     assert.ok(run);
@@ -126,10 +106,10 @@ test("what a killed supervisor left is stopped by the next stop, and does not hi
 });
 
 test("a sandbox whose owner dies stops itself", async (t) => {
-  const instance = await own(t, "test-orphan");
+  const instance = await ownInstance(t, "test-orphan");
   const module = new URL("../../../sandbox/lifecycle/launch.ts", import.meta.url).href;
   const script = `const { launch } = await import(${JSON.stringify(module)});
-    await launch(${JSON.stringify(instance)}, ${JSON.stringify(options(instance))}, () => {}).ready;
+    await launch(${JSON.stringify(instance)}, ${JSON.stringify(supervisorOptions(instance))}, () => {}).ready;
     process.kill(process.pid, "SIGKILL");`;
   await execute(process.execPath, ["--input-type=module", "-e", script]).catch(() => {});
   await until(
@@ -141,8 +121,8 @@ test("a sandbox whose owner dies stops itself", async (t) => {
 });
 
 test("data outlives stop and start, and a second start of a running instance is refused", async (t) => {
-  const instance = await own(t, "test-again");
-  const start = () => launch(instance, options(instance), () => {});
+  const instance = await ownInstance(t, "test-again");
+  const start = () => launch(instance, supervisorOptions(instance), () => {});
   const first = start();
   await first.ready;
   const second = start();
@@ -162,9 +142,9 @@ test("data outlives stop and start, and a second start of a running instance is 
 });
 
 test("a part that ends by itself is told with its log, and not started again", async (t) => {
-  const instance = await own(t, "test-part");
+  const instance = await ownInstance(t, "test-part");
   const told: string[] = [];
-  const supervisor = launch(instance, options(instance), (message) => {
+  const supervisor = launch(instance, supervisorOptions(instance), (message) => {
     if (message.kind === "part-ended") told.push(`${message.name}: ${message.how}`);
   });
   undoAfter(t, async () => {
@@ -184,8 +164,8 @@ test("a part that ends by itself is told with its log, and not started again", a
 });
 
 test("a start that is given up leaves nothing", async (t) => {
-  const instance = await own(t, "test-given-up");
-  const supervisor = launch(instance, options(instance), (message) => {
+  const instance = await ownInstance(t, "test-given-up");
+  const supervisor = launch(instance, supervisorOptions(instance), (message) => {
     if (message.kind === "step" && message.event.title === "Tenant host" && message.event.state === "started")
       supervisor.stop();
   });

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { readStackConfig } from "../../../components/settings/stack-config.ts";
 import type { Instance } from "../../../sandbox/instance.ts";
 import { platformSettings, splitSecrets } from "../../../sandbox/lifecycle/platform-settings.ts";
+import { diagnosticsOf } from "../../../sandbox/lifecycle/platform-stack.ts";
 import { prepareProject, stackFileText } from "../../../sandbox/lifecycle/project.ts";
 import { tenantOf } from "../../../sandbox/lifecycle/pulumi.ts";
 import { instanceSecrets } from "../../../sandbox/lifecycle/secrets.ts";
@@ -86,4 +87,12 @@ test("the tenant is found in the engine's arguments, however they name its stack
   ]) {
     assert.equal(tenantOf(args), undefined, args.join(" "));
   }
+});
+
+test("of a failed update's output, what went wrong is shown", () => {
+  const output =
+    "Updating (prod):\n +  a creating\nDiagnostics:\n  host:\n    error: no route to host\n\nResources:\n    1 errored\n";
+  assert.equal(diagnosticsOf(output), "  host:\n    error: no route to host");
+  assert.equal(diagnosticsOf("Diagnostics:\n  host:\n    error: at the end\n"), "  host:\n    error: at the end");
+  assert.equal(diagnosticsOf("error: no stack named 'prod' found\n"), "error: no stack named 'prod' found");
 });
