@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installStandIns } from "../plugins/install.ts";
 import type { Instance } from "../instance.ts";
@@ -24,8 +24,11 @@ export async function providePlugins(instance: Instance): Promise<PluginOrigin> 
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const decision = join(home, "plugin-origin");
   const origin = wanted() ?? earlier(decision) ?? ((await downloadsAnswer()) ? "official" : "stand-in");
-  if (origin === "stand-in") await installStandIns(home);
-  else shareDownloads(instance, home);
+  const plugins = join(home, "plugins");
+  if (origin === "stand-in") {
+    if (isLink(plugins)) rmSync(plugins); // downloads are shared: stand-ins must not get among them
+    await installStandIns(home);
+  } else shareDownloads(instance, plugins);
   writeFileSync(decision, `${origin}\n`);
   return origin;
 }
@@ -57,9 +60,14 @@ async function downloadsAnswer(): Promise<boolean> {
 }
 
 /** Official plugins are large: instances share one folder of them. */
-function shareDownloads(instance: Instance, home: string): void {
+function shareDownloads(instance: Instance, plugins: string): void {
+  if (isLink(plugins)) return;
+  rmSync(plugins, { recursive: true, force: true }); // stand-ins of an earlier start
   const shared = join(instance.cache, "pulumi-plugins");
   mkdirSync(shared, { recursive: true });
-  const plugins = join(home, "plugins");
-  if (!existsSync(plugins)) symlinkSync(shared, plugins);
+  symlinkSync(shared, plugins);
+}
+
+function isLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() ?? false;
 }
