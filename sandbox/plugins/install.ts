@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,7 +23,7 @@ export async function installStandIns(pulumiHome: string): Promise<{ installed: 
     const script = shim(name, join(pulumiHome, "stand-in-cache"));
     if (present?.toString() !== script) {
       await mkdir(directory, { recursive: true });
-      const fresh = `${executable}.${process.pid}.tmp`;
+      const fresh = `${executable}.${randomUUID()}.tmp`;
       await writeFile(fresh, script);
       await chmod(fresh, 0o755);
       await rename(fresh, executable);

@@ -23,27 +23,59 @@ export async function execute(
   const client = await dial(execution.connection, call);
   const output = new CommandOutput(call.log, execution.logging);
   try {
-    const channel = await start(client, execution, call);
-    const ending = await ended(channel, output, execution.stdin ?? "", call.signal);
     call.signal.throwIfAborted();
-    if (ending !== undefined) throw output.failure(ending, execution.command);
-    return output.result();
+    const refused = askForRefusals(client);
+    const channel = await start(client, execution, output);
+    const stop = (): void => {
+      channel.stream.signal("TERM");
+      channel.stream.close();
+    };
+    call.signal.addEventListener("abort", stop);
+    try {
+      reportRefusals(refused, execution, call);
+      channel.stream.end(execution.stdin ?? "");
+      const ending = await channel.ended;
+      call.signal.throwIfAborted();
+      if (ending !== undefined) throw output.failure(ending, execution.command);
+      return output.result();
+    } finally {
+      call.signal.removeEventListener("abort", stop);
+    }
   } finally {
     client.destroy();
   }
 }
 
-async function start(
-  client: Client,
-  execution: RemoteExecution,
-  { log, signal }: Call<unknown>,
-): Promise<ClientChannel> {
-  signal.throwIfAborted();
-  const refused = askForRefusals(client);
+interface Running {
+  stream: ClientChannel;
+  /** Undefined after success; otherwise how the command ended. */
+  ended: Promise<string | undefined>;
+}
+
+/** A short command's end may arrive together with its start, so it is listened to from the start. */
+async function start(client: Client, execution: RemoteExecution, output: CommandOutput): Promise<Running> {
   const env = Object.fromEntries([...execution.environment, ...execution.optionalEnvironment]);
-  const channel = await new Promise<ClientChannel>((resolve, reject) =>
-    client.exec(execution.command, { env }, (error, opened) => (error === undefined ? resolve(opened) : reject(error))),
+  return await new Promise((resolve, reject) =>
+    client.exec(execution.command, { env }, (error, stream) => {
+      if (error !== undefined) reject(error);
+      else resolve({ stream, ended: endOf(stream, output) });
+    }),
   );
+}
+
+async function endOf(stream: ClientChannel, output: CommandOutput): Promise<string | undefined> {
+  let ending: string | undefined = "wait: remote command exited without exit status or exit signal";
+  stream.on("data", (chunk: Buffer) => output.add("stdout", chunk));
+  stream.stderr.on("data", (chunk: Buffer) => output.add("stderr", chunk));
+  stream.on("error", () => {}); // a command that does not read its input is not at fault
+  stream.on("exit", (code: number | null, name?: string) => {
+    if (code === null) ending = `Process exited from signal ${name?.replace(/^SIG/, "")}`;
+    else ending = code === 0 ? undefined : `Process exited with status ${code}`;
+  });
+  return await new Promise((resolve) => stream.on("close", () => resolve(ending)));
+}
+
+function reportRefusals(refused: ReadonlySet<string>, execution: RemoteExecution, { log }: Call<unknown>): void {
   const hint = "This only works if your SSH server is configured to accept these variables via AcceptEnv.";
   for (const [name] of execution.optionalEnvironment)
     if (refused.has(name)) log.warn(`Unable to set '${name}'. ${hint}`);
@@ -52,7 +84,6 @@ async function start(
       log.error(`Unable to set '${name}'. ${hint}`);
       throw new Error(`could not set environment variable "${name}": ssh: setenv failed`);
     }
-  return channel;
 }
 
 /**
@@ -77,39 +108,4 @@ function askForRefusals(client: Client): ReadonlySet<string> {
 interface Internals {
   _protocol: { env: (remoteId: number, name: string, value: string, wantReply?: boolean) => void };
   _chanMgr: { _channels: Record<string, { outgoing?: { id: number }; _callbacks?: ((failed: boolean) => void)[] }> };
-}
-
-/** Undefined after success; otherwise how the command ended. */
-async function ended(
-  channel: ClientChannel,
-  output: CommandOutput,
-  stdin: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  channel.on("data", (chunk: Buffer) => output.add("stdout", chunk));
-  channel.stderr.on("data", (chunk: Buffer) => output.add("stderr", chunk));
-  channel.on("error", () => {}); // a command that does not read its input is not at fault
-  const stop = (): void => {
-    channel.signal("TERM");
-    channel.close();
-  };
-  signal.addEventListener("abort", stop);
-  try {
-    return await new Promise<string | undefined>((resolve) => {
-      let ending: string | undefined = "wait: remote command exited without exit status or exit signal";
-      channel.on("exit", (code: number | null, name?: string) => {
-        ending =
-          code === 0
-            ? undefined
-            : code === null
-              ? `Process exited from signal ${name}`
-              : `Process exited with status ${code}`;
-      });
-      channel.on("close", () => resolve(ending));
-      if (signal.aborted) stop();
-      channel.end(stdin);
-    });
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }

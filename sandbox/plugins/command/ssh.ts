@@ -64,11 +64,13 @@ async function retrying<T>(
 async function connect(endpoint: Endpoint, { signal }: Dialing, sock?: ConnectConfig["sock"]): Promise<Client> {
   const config = connectConfig(endpoint, sock);
   const client = new ssh2.Client();
+  client.on("error", () => {}); // later ones show in what they end; unheard, one would end the plugin
   signal.throwIfAborted();
   const stop = (): void => void client.destroy();
   signal.addEventListener("abort", stop);
   try {
     await new Promise<void>((resolve, reject) => {
+      client.once("connect", () => client.setNoDelay(true)); // the handshake is small packets that wait for each other
       client.once("ready", resolve);
       client.once("error", reject);
       client.once("close", () => reject(new Error("connection closed")));
@@ -81,7 +83,6 @@ async function connect(endpoint: Endpoint, { signal }: Dialing, sock?: ConnectCo
   } finally {
     signal.removeEventListener("abort", stop);
   }
-  client.on("error", () => {}); // seen by the channel that it closes
   return client;
 }
 
