@@ -158,12 +158,12 @@ export async function setPaused(db: Queryable, id: number, paused: boolean): Pro
 }
 
 const DUE_TENANTS = `
-  select id, wanted from tenant_deployments
+  select id, container_id as "containerId" from tenant_deployments
   where observed_generation < generation and state <> 'deleted' and (state <> 'stalled' or attempts = 0) and not paused
     and (retry_at is null or retry_at <= now()) and (lease_until is null or lease_until < now())
   order by updated_at limit $1`;
 
 /** Tenants whose wish is not fulfilled and whom nobody works on: what the sweep queues again. */
-export async function dueTenants(db: Queryable, limit: number): Promise<readonly { id: number; wanted: WantedState }[]> {
-  return (await db.query<{ id: number; wanted: WantedState }>(DUE_TENANTS, [limit])).rows;
+export async function dueTenants(db: Queryable, limit: number): Promise<readonly { id: number; containerId: number }[]> {
+  return (await db.query<{ id: number; containerId: number }>(DUE_TENANTS, [limit])).rows;
 }

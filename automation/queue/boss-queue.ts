@@ -1,0 +1,173 @@
+import { type Db, type Job, PgBoss } from "pg-boss";
+import type { Database, Queryable, Transaction } from "../db/database.ts";
+import { hasFlag, setFlag } from "./flags.ts";
+import { type DeadLetter, Priority, type Queue, type QueueDepth } from "./queue.ts";
+
+const QUEUES = ["reconcile", "stripe-event", "preview"] as const;
+const DEAD = "dead-letter";
+
+export interface BossQueueOptions {
+  db: Database;
+  /** Shown in the registry of instances. */
+  name: string;
+  /** Looks after jobs whose worker died; at least one process of a platform must. Default true. */
+  supervise?: boolean;
+  onError?: (error: Error) => void;
+}
+
+export interface Handlers {
+  reconcile: (tenantId: number, signal: AbortSignal) => Promise<void>;
+  stripeEvent: (eventId: string, signal: AbortSignal) => Promise<void>;
+  preview: (operationId: number, signal: AbortSignal) => Promise<void>;
+}
+
+export interface WorkLimits {
+  /** Reconciles of this process at once. More than engine slots: one tenant is proven while the next is updated. */
+  reconciles: number;
+  /** Reconciles for one host at once, over all processes. */
+  perHost: number;
+  stripeEvents: number;
+}
+
+/** The queue in PostgreSQL. A job is a hint to look at a row: it holds an id and nothing that could be out of date. */
+export class BossQueue implements Queue {
+  readonly #boss: PgBoss;
+  readonly #db: Database;
+
+  private constructor(boss: PgBoss, db: Database) {
+    this.#boss = boss;
+    this.#db = db;
+  }
+
+  static async start({ db, name, supervise = true, onError = () => {} }: BossQueueOptions): Promise<BossQueue> {
+    const boss = new PgBoss({
+      connectionString: db.url,
+      application_name: "odoosaas-queue",
+      max: 6,
+      instanceName: name,
+      useListenNotify: true,
+      supervise,
+      schedule: false,
+      // A worker that died is noticed within its heartbeat and this.
+      superviseIntervalSeconds: 5,
+      monitorIntervalSeconds: 5,
+    });
+    boss.on("error", onError);
+    await boss.start();
+    const queue = new BossQueue(boss, db);
+    await queue.#create();
+    return queue;
+  }
+
+  async #create(): Promise<void> {
+    await this.#boss.createQueue(DEAD, { retentionSeconds: 90 * 86_400 });
+    const common = { notify: true, deadLetter: DEAD, deleteAfterSeconds: 3_600, retryBackoff: true, retryDelay: 1, retryDelayMax: 300 };
+    // Its own failures are the row's business (retry_at); the job's retries are for workers and databases that die.
+    await this.#boss.createQueue("reconcile", { ...common, policy: "stately", retryLimit: 20, expireInSeconds: 7_200, heartbeatSeconds: 15 });
+    await this.#boss.createQueue("stripe-event", { ...common, policy: "stately", retryLimit: 15, expireInSeconds: 300 });
+    await this.#boss.createQueue("preview", { ...common, policy: "stately", retryLimit: 2, expireInSeconds: 900, heartbeatSeconds: 15 });
+  }
+
+  async enqueueReconcile(tx: Queryable, tenantId: number, priority: number = Priority.change): Promise<void> {
+    const db = asDb(tx);
+    const singletonKey = String(tenantId);
+    const group = await groupOf(tx, tenantId);
+    const id = await this.#boss.send("reconcile", { tenantId }, { db, singletonKey, priority, ...group });
+    if (id !== null || priority === Priority.background) return;
+    // One waits already. It will read the row as it is then; only its place in the queue may have to change.
+    const [waiting] = await this.#boss.findJobs("reconcile", { db, key: singletonKey, queued: true, limit: 1 });
+    if (waiting !== undefined && waiting.priority < priority) await this.#boss.update("reconcile", undefined, { db, id: waiting.id, priority });
+  }
+
+  /** Queues those that do not wait already, in one statement. */
+  async enqueueDue(tenants: readonly { id: number; containerId: number }[]): Promise<void> {
+    if (tenants.length === 0) return;
+    const jobs = tenants.map(({ id, containerId }) => ({
+      data: { tenantId: id },
+      singletonKey: String(id),
+      priority: Priority.background,
+      group: { id: `host-${containerId}` },
+    }));
+    await this.#boss.insert("reconcile", jobs);
+  }
+
+  async enqueuePreview(tx: Transaction, operationId: number): Promise<void> {
+    await this.#boss.send("preview", { operationId }, { db: asDb(tx), singletonKey: String(operationId), priority: Priority.customer });
+  }
+
+  async enqueueStripeEvent(tx: Transaction, eventId: string): Promise<void> {
+    await this.#boss.send("stripe-event", { eventId }, { db: asDb(tx), singletonKey: eventId });
+  }
+
+  /** Hands out jobs from now on. */
+  async work(handlers: Handlers, limits: WorkLimits): Promise<void> {
+    const reconcile = async ([job]: Job<{ tenantId: number }>[]): Promise<void> => {
+      if (job === undefined || (await this.isPaused())) return; // the sweep queues what is due when the pause ends
+      await handlers.reconcile(job.data.tenantId, job.signal);
+    };
+    await this.#boss.work("reconcile", { localConcurrency: limits.reconciles, groupConcurrency: limits.perHost, heartbeatRefreshSeconds: 5 }, reconcile);
+    await this.#boss.work("stripe-event", { localConcurrency: limits.stripeEvents }, async ([job]: Job<{ eventId: string }>[]) => {
+      if (job !== undefined) await handlers.stripeEvent(job.data.eventId, job.signal);
+    });
+    await this.#boss.work("preview", { localConcurrency: 1 }, async ([job]: Job<{ operationId: number }>[]) => {
+      if (job !== undefined) await handlers.preview(job.data.operationId, job.signal);
+    });
+  }
+
+  async pauseAll(paused: boolean): Promise<void> {
+    await setFlag(this.#db, "reconciles.paused", paused);
+  }
+
+  async isPaused(): Promise<boolean> {
+    return hasFlag(this.#db, "reconciles.paused");
+  }
+
+  async depth(): Promise<QueueDepth> {
+    const { rows } = await this.#db.query<{ [K in keyof QueueDepth]: number }>(DEPTH, [QUEUES, DEAD]);
+    return rows[0] ?? { waiting: 0, deferred: 0, active: 0, dead: 0 };
+  }
+
+  async deadLetters(limit = 100): Promise<readonly DeadLetter[]> {
+    const jobs = await this.#boss.findJobs<Record<string, unknown>>(DEAD, { queued: true, limit });
+    return jobs.map((job) => ({
+      id: job.id,
+      queue: (job as { sourceName?: DeadLetter["queue"] }).sourceName ?? "reconcile",
+      data: job.data,
+      failedAt: job.createdOn,
+      error: messageOf(job.output),
+    }));
+  }
+
+  async revive(id: string): Promise<boolean> {
+    return (await this.#boss.redrive(DEAD, { ids: [id] })) > 0;
+  }
+
+  /** Takes no more jobs, and resolves when the running ones have ended, or `drainMs` are over. */
+  async stop(drainMs: number): Promise<void> {
+    await this.#boss.stop({ graceful: true, timeout: Math.max(1_000, drainMs) });
+  }
+}
+
+const GROUP_OF = `select container_id as "containerId" from tenant_deployments where id = $1`;
+
+async function groupOf(db: Queryable, tenantId: number): Promise<{ group?: { id: string } }> {
+  const { rows } = await db.query<{ containerId: number }>(GROUP_OF, [tenantId]);
+  return rows[0] === undefined ? {} : { group: { id: `host-${rows[0].containerId}` } };
+}
+
+const DEPTH = `
+  select count(*) filter (where name = any($1) and state < 'active' and start_after <= now())::int as waiting,
+    count(*) filter (where name = any($1) and state < 'active' and start_after > now())::int as deferred,
+    count(*) filter (where name = any($1) and state = 'active')::int as active,
+    count(*) filter (where name = $2 and state < 'active')::int as dead
+  from pgboss.job where state <= 'active'`;
+
+function asDb(tx: Queryable): Db {
+  return { executeSql: async (text, values) => tx.query(text, values ?? []) };
+}
+
+function messageOf(output: unknown): string | undefined {
+  if (typeof output !== "object" || output === null) return undefined;
+  const { message, value } = output as { message?: unknown; value?: unknown };
+  return typeof message === "string" ? message : typeof value === "string" ? value : undefined;
+}

@@ -1,0 +1,139 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism, freemem } from "node:os";
+import { z } from "zod";
+import { SettingsError } from "../components/field-error.ts";
+import { ApiEnvironment, type ApiSettings, apiSettings, CheckedApiEnvironment } from "./api/settings.ts";
+import { StripeEnvironment, type StripeSettings, stripeSettings } from "./stripe/settings.ts";
+
+const Names = z.string().transform((text) => text.split(",").map((name) => name.trim()).filter((name) => name !== ""));
+
+/** The core's part of the server's environment. Secrets may also be given as files: DATABASE_URL_FILE and so on. */
+const CoreEnvironment = z.object({
+  /** `worker` runs engines, `api` takes requests; a small installation has one process for both. */
+  ROLE: z.enum(["all", "api", "worker"]).default("all"),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: "must be the server's own database: postgres://user:password@host/database" }),
+  PULUMI_BACKEND_URL: z.string().regex(/^(postgres|s3|azblob|gs|file):\/\//, "must be the stacks' state backend: postgres://, s3://, azblob://, gs:// or file://"),
+  PULUMI_CONFIG_PASSPHRASE: z.string().min(1).optional(),
+  PULUMI_HOME: z.string().startsWith("/", "must be an absolute path: plugins are looked for there").optional(),
+  /** Path of the CLI, or its name on PATH. */
+  PULUMI_COMMAND: z.string().min(1).default("pulumi"),
+  PLATFORM_STACK: z.string().regex(/^[\w.-]+(\/[\w.-]+\/[\w.-]+)?$/).default("prod"),
+  /** `host:port` that probes connect to, where public names cannot be looked up. */
+  EDGE_ADDRESS: z.string().regex(/^.+:\d+$/, "must be host:port").optional(),
+  LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  /** Updates at once. Default: as many as processors, and as memory allows. */
+  ENGINE_PARALLELISM: z.coerce.number().int().min(1).max(64).optional(),
+  /** Providers that stay alive between runs. A stack must configure each of them in one way only. */
+  ENGINE_KEEP_PROVIDERS: Names.default(["cloudflare", "command", "postgresql"]),
+  /** Reconciles at once on one host, and on the PostgreSQL server, over all workers. */
+  RECONCILES_PER_HOST: z.coerce.number().int().min(1).default(8),
+  RECONCILES_PER_POSTGRES: z.coerce.number().int().min(1).default(16),
+  /** Seconds that a tenant has to answer through the edge after its update. */
+  PROBE_SECONDS: z.coerce.number().int().min(1).default(90),
+  /** Pause between two looks for tenants that are due. */
+  SWEEP_SECONDS: z.coerce.number().min(0.2).default(5),
+  /** Updates kept in the history of each stack. */
+  HISTORY_KEPT: z.coerce.number().int().min(1).default(5),
+  /** Port for /healthz and /readyz of a process that is a worker only. Default none. */
+  HEALTH_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
+  /** Seconds for running work to end after SIGTERM, before it is stopped. */
+  DRAIN_SECONDS: z.coerce.number().int().min(1).default(18),
+});
+
+export interface ServerSettings {
+  readonly role: "all" | "api" | "worker";
+  /** Secret. */
+  readonly databaseUrl: string;
+  readonly engine: {
+    readonly command: string;
+    readonly backendUrl: string;
+    /** Secret. */
+    readonly passphrase: string | undefined;
+    readonly home: string;
+    readonly parallelism: number;
+    readonly keepProviders: readonly string[];
+    readonly historyKept: number;
+  };
+  /** Full name. */
+  readonly platformStack: string;
+  readonly edgeAddress: string | undefined;
+  readonly logLevel: string;
+  readonly limits: { readonly perHost: number; readonly perPostgres: number };
+  readonly probeSeconds: number;
+  readonly sweepSeconds: number;
+  readonly healthPort: number | undefined;
+  readonly drainSeconds: number;
+  /** Absent in a process that is a worker only. */
+  readonly api: ApiSettings | undefined;
+  readonly stripe: StripeSettings;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Throws SettingsError with every problem at once. */
+export function readSettings(env: Environment): ServerSettings {
+  const problems: string[] = [];
+  const named = withFiles(env, problems);
+  const read = <T>(schema: z.ZodType<T>): T | undefined => {
+    const parsed = schema.safeParse(named);
+    if (parsed.success) return parsed.data;
+    problems.push(...parsed.error.issues.map((issue) => describe(issue, named)));
+    return undefined;
+  };
+  const core = read(CoreEnvironment);
+  const stripe = read(StripeEnvironment);
+  const api = named["ROLE"] === "worker" ? undefined : read(CheckedApiEnvironment);
+  if (problems.length > 0 || core === undefined || stripe === undefined) throw new SettingsError("The server's environment", problems);
+  return {
+    role: core.ROLE,
+    databaseUrl: core.DATABASE_URL,
+    engine: {
+      command: core.PULUMI_COMMAND,
+      backendUrl: core.PULUMI_BACKEND_URL,
+      passphrase: core.PULUMI_CONFIG_PASSPHRASE,
+      home: core.PULUMI_HOME ?? `${env["HOME"] ?? "/root"}/.pulumi`,
+      parallelism: core.ENGINE_PARALLELISM ?? defaultParallelism(availableParallelism(), freemem()),
+      keepProviders: core.ENGINE_KEEP_PROVIDERS,
+      historyKept: core.HISTORY_KEPT,
+    },
+    platformStack: core.PLATFORM_STACK.includes("/") ? core.PLATFORM_STACK : `organization/odoosaas/${core.PLATFORM_STACK}`,
+    edgeAddress: core.EDGE_ADDRESS,
+    logLevel: core.LOG_LEVEL,
+    limits: { perHost: core.RECONCILES_PER_HOST, perPostgres: core.RECONCILES_PER_POSTGRES },
+    probeSeconds: core.PROBE_SECONDS,
+    sweepSeconds: core.SWEEP_SECONDS,
+    healthPort: core.HEALTH_PORT,
+    drainSeconds: core.DRAIN_SECONDS,
+    api: api && apiSettings(api),
+    stripe: stripeSettings(stripe),
+  };
+}
+
+const MIB = 1_048_576;
+
+/** The engine of one update with its providers takes up to 350 MiB; 512 MiB are left to the server itself. */
+export function defaultParallelism(processors: number, freeBytes: number): number {
+  return Math.max(1, Math.min(processors, 16, Math.floor((freeBytes - 512 * MIB) / (350 * MIB))));
+}
+
+const KEYS = Object.keys({ ...CoreEnvironment.shape, ...ApiEnvironment.shape, ...StripeEnvironment.shape });
+
+/** `NAME_FILE` stands for NAME with the file's content, as service managers and container platforms hand over secrets. */
+function withFiles(env: Environment, problems: string[]): Record<string, string | undefined> {
+  const named: Record<string, string | undefined> = { ...env };
+  for (const key of KEYS) {
+    const path = env[`${key}_FILE`];
+    if (path === undefined || named[key] !== undefined || key === "PULUMI_CONFIG_PASSPHRASE") continue; // the CLI reads that one itself
+    try {
+      named[key] = readFileSync(path, "utf8").trim();
+    } catch (error) {
+      problems.push(`${key}_FILE: cannot be read: ${(error as Error).message}`);
+    }
+  }
+  return named;
+}
+
+function describe(issue: z.core.$ZodIssue, env: Environment): string {
+  const key = issue.path.map(String).join(".");
+  return env[key] === undefined ? `${key}: is missing; set ${key} or ${key}_FILE` : `${key}: ${issue.message}`;
+}

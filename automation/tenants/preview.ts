@@ -1,0 +1,40 @@
+import { tenantStackName } from "../../components/program.ts";
+import { redactor } from "../engine/redact.ts";
+import { EngineFailure } from "../engine/engine.ts";
+import { classify } from "./classify.ts";
+import { finishOperation, operationById, startOperation } from "./operation-rows.ts";
+import { Recorder } from "./recorder.ts";
+import type { ReconcileIO } from "./run.ts";
+import { secretsOf, stackConfig, stackSettings } from "./stack-settings.ts";
+import { tenantById } from "./tenant-rows.ts";
+
+/** Computes what a reconcile would change. Changes nothing, so it needs no lease. */
+export async function preview(operationId: number, io: ReconcileIO, signal?: AbortSignal): Promise<void> {
+  const operation = await operationById(io.db, operationId);
+  const tenant = operation && (await tenantById(io.db, operation.tenantId));
+  if (operation === undefined || tenant === undefined || operation.status === "succeeded" || operation.status === "failed") return;
+  await startOperation(io.db, { id: operation.id, worker: io.worker, leaseToken: null, generation: tenant.generation, kind: "preview" });
+  const recorder = new Recorder(io.db, operation.id, (error) => io.log.error({ err: error }, "a preview's events could not be stored"));
+  let hide = (text: string): string => text;
+  try {
+    const { settings: platform } = await io.platform();
+    const settings = stackSettings(tenant);
+    const secrets = secretsOf(platform, settings);
+    hide = redactor(secrets);
+    const { changes, resources, diagnostics, timings } = await io.engine.preview({
+      stack: tenantStackName(tenant.subdomain),
+      program: [platform, settings],
+      config: stackConfig(settings, io.platformStack),
+      onEvent: recorder.event,
+      secrets,
+      ...(signal && { signal }),
+    });
+    await recorder.flush();
+    await finishOperation(io.db, { id: operation.id, status: "succeeded", changes, resources, diagnostics, timings });
+  } catch (error) {
+    await recorder.flush();
+    const { reason, detail } = classify(error);
+    const result = error instanceof EngineFailure ? error.result : undefined;
+    await finishOperation(io.db, { ...result, id: operation.id, status: "failed", error: `${reason}: ${hide(detail)}` });
+  }
+}
