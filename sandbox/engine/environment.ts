@@ -13,13 +13,18 @@ export function backendPasswordFile(instance: Instance): string {
   return join(instance.directory, "pgpass");
 }
 
+/** What an operator's own shell may hold for other platforms, and the engine, its plugins or the server would heed. */
+const FOREIGN = /^(PULUMI_|PG[A-Z]|CLOUDFLARE_|PROXMOX_VE_|STRIPE_|JWT_|JWKS_|TLS_|DATABASE_URL$|HOST$|PORT$|ROLE$)/;
+
 /**
- * What the engine needs to know about the instance, whoever starts it: the sandbox, the server, or an operator. The
- * backend's password is in a file, since the engine prints its backend's URL.
+ * The whole environment for the engine, whoever starts it: the sandbox, the server, or an operator. The backend's
+ * password is in a file, since the engine prints its backend's URL.
  */
 export function engineEnvironment(instance: Instance, engine: Engine): Record<string, string> {
   const { postgres } = instance.ports;
+  const inherited = Object.entries(process.env).filter(([name]) => !FOREIGN.test(name)) as [string, string][];
   return {
+    ...Object.fromEntries(inherited),
     // Scripts run by this Node, and find this engine, whatever else the machine has.
     PATH: [engine.binDirectory, dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter),
     PULUMI_HOME: pulumiHome(instance),

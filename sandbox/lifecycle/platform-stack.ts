@@ -48,7 +48,7 @@ export async function upPlatform(
   const settings = platformSettings(instance, secrets, hostKey);
   const cwd = prepareProject(instance);
   const pulumi = async (args: readonly string[], input?: string, onLine?: (line: string) => void) => {
-    const env = { ...process.env, ...engineEnvironment(instance, engine) };
+    const env = engineEnvironment(instance, engine);
     const stack = ["--stack", PLATFORM_STACK, "--non-interactive"];
     await run(engine.command, [...args, ...stack], { cwd, env, ...(input && { input }), ...(onLine && { onLine }) });
   };

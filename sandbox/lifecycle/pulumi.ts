@@ -23,7 +23,7 @@ export async function pulumiCommand(instance: Instance | undefined, args: readon
   const engine = await provideEngine(instance.cache, () => {});
   const child = spawn(engine.command, args, {
     cwd,
-    env: { ...process.env, ...engineEnvironment(instance, engine) },
+    env: engineEnvironment(instance, engine),
     stdio: "inherit",
   });
   // Ctrl-C reaches the engine by the terminal; it then stops in order, and this process waits for it.

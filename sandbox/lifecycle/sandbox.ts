@@ -32,7 +32,7 @@ export interface Sandbox {
   api: { url: string; token: string };
   /** Tenants answer here under their own Host. */
   edge: { url: string };
-  /** Environment in which the engine works on this instance's stacks; its project is in `projectDirectory`. */
+  /** The whole environment in which the engine works on this instance's stacks; its project is in `projectDirectory`. */
   engineEnvironment(): Promise<Record<string, string>>;
   /** Runs the engine's command line in the instance's project; resolves with its standard output. */
   pulumi(...args: string[]): Promise<string>;
@@ -76,8 +76,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     edge: { url: edgeUrl(instance) },
     engineEnvironment: environment,
     pulumi: async (...args) => {
-      const env = { ...process.env, ...(await environment()) };
-      return await run("pulumi", args, { cwd: projectDirectory(instance), env });
+      return await run("pulumi", args, { cwd: projectDirectory(instance), env: await environment() });
     },
     checkout: async (checkout) => {
       await sendCheckout(instance, checkout);

@@ -50,7 +50,7 @@ export async function startServer(
     command: process.execPath,
     args: [join(CHECKOUT, "automation/main.ts")],
     cwd: CHECKOUT,
-    env: { ...process.env, ...serverEnvironment(instance, engine, secrets), ...settings },
+    env: { ...serverEnvironment(instance, engine, secrets), ...settings },
     log: join(instance.directory, "logs", "api.log"),
     stopWithinMs: DRAIN_MS,
   });

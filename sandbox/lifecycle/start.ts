@@ -6,17 +6,14 @@ import type { Message } from "./messages.ts";
 import { findRun } from "./running.ts";
 import { sandboxStatus } from "./status.ts";
 
-/**
- * `npm start`: shows the start's progress on stderr and its end on stdout, then stays until Ctrl-C, or returns with
- * `detach`. Resolves with the exit code.
- */
+/** `npm start`: shows the start's progress, then stays until Ctrl-C, or returns with `detach`. Resolves with the exit code. */
 export async function startCommand(instance: Instance, options: { detach: boolean; demo: boolean }): Promise<number> {
   if (findRun(instance)?.phase === "ready") {
     console.log("The sandbox is already running.");
     console.log(readyBox(await sandboxStatus(instance), { foreground: false }));
     return 0;
   }
-  const display = displayOn(process.stderr);
+  const display = displayOn(process.stdout);
   const show = (message: Message) => {
     if (message.kind === "step") display.show(message.event);
     if (message.kind === "part-ended")
@@ -35,9 +32,12 @@ export async function startCommand(instance: Instance, options: { detach: boolea
     },
     show,
   );
+  // Ctrl-C comes from the terminal and once more from npm: the second is no news. The supervisor heeds only the first.
+  let stopping = false;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
-      display.say("Stopping…");
+      if (!stopping) display.say("Stopping…");
+      stopping = true;
       supervisor.stop();
     });
   }
@@ -51,7 +51,8 @@ export async function startCommand(instance: Instance, options: { detach: boolea
     return await supervisor.ended;
   } catch (error) {
     if (!(error instanceof StartFailed)) throw error;
-    display.say(`${error.message}\nThe whole story: ${supervisorLog(instance)}`);
+    display.close();
+    console.error(`${error.message}\nThe whole story: ${supervisorLog(instance)}`);
     return 1;
   } finally {
     display.close();

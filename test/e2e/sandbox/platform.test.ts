@@ -25,7 +25,7 @@ function startPlatform(instance: Instance): { supervisor: Launched; steps: strin
 
 async function pulumi(instance: Instance, ...args: string[]): Promise<string> {
   const engine = await provideEngine(instance.cache, () => {});
-  const env = { ...process.env, ...engineEnvironment(instance, engine) };
+  const env = engineEnvironment(instance, engine);
   return await run(engine.command, [...args, "--non-interactive"], { cwd: projectDirectory(instance), env });
 }
 
