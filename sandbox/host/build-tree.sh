@@ -12,7 +12,7 @@ tree=$1 debs=$2 suite=$3
 shift 3
 packages=("$@")
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
-unset TMPDIR # inside the tree there is no such directory
+unset TMPDIR # names a directory of the machine's, which the tree does not have
 
 # apt on this machine knows proxies and certificates; wget, which debootstrap downloads with, has to be told.
 export_network_settings() {
@@ -49,7 +49,7 @@ download_packages() {
     -o "Dir::State=$work" -o "Dir::State::status=$tree/var/lib/dpkg/status"
     -o "Dir::Cache=$work/cache" -o "Dir::Cache::archives=$debs"
     -o Acquire::Retries=3 -o Acquire::Check-Valid-Until=false -o APT::Sandbox::User=root -o APT::Status-Fd=3)
-  "${apt[@]}" update
+  "${apt[@]}" -o APT::Status-Fd=0 update
   "${apt[@]}" install --yes --no-install-recommends --download-only "${packages[@]}"
 }
 
@@ -86,14 +86,14 @@ strip_tree() {
   rm -f "$tree/etc/hostname" "$tree/etc/resolv.conf" "$tree/usr/sbin/policy-rc.d"
   echo '# Made by the sandbox from its package cache: add a mirror to install more.' >"$tree/etc/apt/sources.list"
   rm -rf "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/* "$tree"/var/log/* "$tree"/tmp/* "$tree"/var/tmp/*
-  rm -rf "$tree"/usr/share/{doc,info,locale,man}/*
+  rm -rf "$tree"/usr/share/{doc,info,locale,man}/* "$work"
   mkdir -p "$tree"/var/log/{journal,odoo} "$tree"/var/cache/apt/archives/partial "$tree"/var/lib/apt/lists/partial
   chroot "$tree" chown odoo:odoo /var/log/odoo
 }
 
 exec 3>&1 # apt's status lines; not on 1 itself, which dpkg would close in the packages' scripts
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+work=$tree/.build # thrown away with an interrupted build
+mkdir "$work"
 export_network_settings
 choose_mirror
 echo "step: Debian's base system"

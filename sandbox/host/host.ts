@@ -1,12 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { ensurePackages } from "../debian-packages.ts";
 import { withLock } from "../lock.ts";
 import type { Progress } from "../progress.ts";
 import { run } from "../run.ts";
 import { configureHost, provideHostKey } from "./configure.ts";
 import { hostFiles, type HostIdentity } from "./host-files.ts";
-import { bootMachine, makeMachineDirectories, rootOf, stopMachine, type Machine } from "./machine.ts";
+import {
+  bootMachine,
+  consoleOf,
+  makeMachineDirectories,
+  requireBridge,
+  rootOf,
+  stopMachine,
+  type Machine,
+} from "./machine.ts";
 import { mountOverlay } from "./overlay.ts";
 import { CLIENT_PREFIX, providePostgresqlClient } from "./postgresql-client.ts";
 import { untilReady } from "./readiness.ts";
@@ -49,11 +58,11 @@ export interface RunningHost {
   stop(): Promise<void>;
 }
 
-/** The host did not come up; the message carries the last lines of its journal. */
+/** The host did not come up; the message carries what it said last. */
 export class HostNotReady extends Error {
-  constructor(machine: string, journal: string, cause: unknown) {
+  constructor(machine: string, said: string, cause: unknown) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    super(`the tenant host ${machine} did not start: ${why}. Its journal ends with:\n${journal}`, { cause });
+    super(`the tenant host ${machine} did not start: ${why}. What it said last:\n${said}`, { cause });
     this.name = "HostNotReady";
   }
 }
@@ -72,14 +81,18 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
     lockOf(machine),
     () => progress("waiting for another start of the same host"),
     async () => {
+      await ensurePackages(["systemd-container", "iproute2"], progress);
       await stopMachine(machine);
       makeMachineDirectories(machine);
       const client = await providePostgresqlClient(dirname(options.tree), progress);
       const kept = readKept(machine, options.tree);
+      const files = hostFiles(identity(options, kept));
+      requireBridge(options.bridge);
       progress("starting");
+      const since = Date.now();
       try {
         await mountOverlay(kept.tree, machine.directory);
-        await configureHost(rootOf(machine), hostFiles(identity(options, kept)), options.connectorBinary);
+        await configureHost(rootOf(machine), files, options.connectorBinary);
         const sshHostKey = await provideHostKey(rootOf(machine));
         const booted = await bootMachine(machine, { bridge: options.bridge, readOnly: [[client, CLIENT_PREFIX]] });
         progress("waiting for SSH, PgBouncer and Odoo");
@@ -91,9 +104,9 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
           stop: () => stopHost(machine.name, machine.directory),
         };
       } catch (error) {
-        const journal = await lastJournalLines(machine);
+        const said = await lastLines(machine, since);
         await stopMachine(machine);
-        throw new HostNotReady(machine.name, journal, error);
+        throw new HostNotReady(machine.name, said, error);
       }
     },
   );
@@ -155,8 +168,13 @@ function identity(options: HostOptions, kept: Kept): HostIdentity {
   };
 }
 
-async function lastJournalLines(machine: Machine): Promise<string> {
+/** The journal's last lines of this start; the console's when the container came to no journal. */
+async function lastLines(machine: Machine, since: number): Promise<string> {
   const journal = join(rootOf(machine), "var/log/journal");
-  const lines = ["--no-pager", "--quiet", "--lines=40", "--output=short"];
-  return await run("journalctl", [`--directory=${journal}`, ...lines]).catch(() => "(no journal)");
+  const from = `--since=@${Math.floor(since / 1000)}`;
+  const lines = await run("journalctl", [`--directory=${journal}`, from, "--no-pager", "--quiet", "--lines=40"]).catch(
+    () => "",
+  );
+  if (lines !== "" || !existsSync(consoleOf(machine))) return lines;
+  return readFileSync(consoleOf(machine), "utf8").trimEnd().split("\n").slice(-40).join("\n");
 }

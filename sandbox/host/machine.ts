@@ -40,11 +40,6 @@ const linkOf = (machine: Machine) => `vb-${machine.name}`;
 
 /** Boots the container from its mounted root. It outlives this process, until `stopMachine` from here or elsewhere. */
 export async function bootMachine(machine: Machine, options: MachineOptions): Promise<BootedMachine> {
-  if (!existsSync(`/sys/class/net/${options.bridge}/bridge`)) {
-    throw new Error(
-      `the bridge ${options.bridge} does not exist: the tenant host's network must be made before the host`,
-    );
-  }
   // Where systemd runs this machine, it gives the container a scope; elsewhere the container keeps to a cgroup made here.
   const bySystemd = existsSync("/run/systemd/system");
   const cgroups = bySystemd ? [] : makeCgroup(cgroupOf(machine));
@@ -74,6 +69,12 @@ export async function bootMachine(machine: Machine, options: MachineOptions): Pr
   writeFileSync(processFileOf(machine), JSON.stringify(supervisor), { mode: 0o600 });
   child.unref();
   return { supervisor, leader: () => childrenOf(supervisor.pid)[0] };
+}
+
+/** The network is the caller's: it must be there before the container. */
+export function requireBridge(bridge: string): void {
+  if (existsSync(`/sys/class/net/${bridge}/bridge`)) return;
+  throw new Error(`the bridge ${bridge} does not exist: the tenant host's network must be made before the host`);
 }
 
 /** The running container of this name, if any. */

@@ -18,8 +18,8 @@ const PACKAGES =
 
 const SCRIPT = new URL("./build-tree.sh", import.meta.url);
 
-/** What the machine needs to build a tree and to start a host of it. */
-const MACHINE_PACKAGES = ["debootstrap", "wget", "systemd-container", "iproute2"];
+/** What the machine needs to build a tree. */
+const MACHINE_PACKAGES = ["debootstrap", "debian-archive-keyring", "wget"];
 
 /** Where the tree of this recipe is, or will be: another recipe gets another tree. */
 export function treePath(cache: string): string {
@@ -31,7 +31,7 @@ export function treePath(cache: string): string {
  * The tenant host's base tree in the cache, built when it is not there (about 75 s and 1.4 GB). Two starts at once build
  * once. Downloaded packages stay in the cache, so that an interrupted build does not download them again.
  *
- * Needs root, and installs debootstrap and systemd-container when they are missing.
+ * Needs root, and installs debootstrap when it is missing.
  */
 export async function provideHostTree(cache: string, progress: Progress): Promise<string> {
   requireRoot("build and start the tenant host");

@@ -37,11 +37,15 @@ export async function connectSsh(target: SshTarget): Promise<Ssh> {
         privateKey: target.privateKey,
         hostVerifier: (key: Buffer) => key.toString("base64") === expected,
         readyTimeout: 10_000,
+        keepaliveInterval: 5_000,
       });
   });
-  client.on("error", () => {}); // the host may stop under an open connection
+  let failure = new Error("the connection ended");
+  client.on("error", (error) => (failure = error)); // the host may stop under an open connection
   const run = async (command: string, input = ""): Promise<CommandResult> =>
     await new Promise((ended, failed) => {
+      const lost = () => failed(failure);
+      client.once("close", lost);
       client.exec(command, (error, channel) => {
         if (error) return failed(error);
         const out: Buffer[] = [];
@@ -49,6 +53,7 @@ export async function connectSsh(target: SshTarget): Promise<Ssh> {
         channel.on("data", (chunk: Buffer) => out.push(chunk));
         channel.stderr.on("data", (chunk: Buffer) => err.push(chunk));
         channel.on("close", (code: number | null) => {
+          client.off("close", lost);
           ended({ code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() });
         });
         channel.end(input);

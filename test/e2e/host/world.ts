@@ -10,7 +10,7 @@ import {
   type HostOptions,
   type RunningHost,
 } from "../../../sandbox/host/host.ts";
-import { openInstance } from "../../../sandbox/instance.ts";
+import { openInstance, type Instance } from "../../../sandbox/instance.ts";
 import { ensureDatabases } from "../../../sandbox/postgres/databases.ts";
 import { startPostgres, superuser } from "../../../sandbox/postgres/server.ts";
 import { run } from "../../../sandbox/run.ts";
@@ -37,7 +37,7 @@ export async function makeHostWorld(t: TestContext): Promise<HostWorld> {
   undoAfter(t, () => rmSync(state, { recursive: true, force: true }));
   chmodSync(state, 0o711); // PostgreSQL runs as another user
   process.env["ODOO_TENANTS_STATE"] = state;
-  const instance = await openInstance(`t${process.pid}`);
+  const instance = await withOwnNetwork(await openInstance(`t${process.pid}`));
   const { bridge, gateway, hostAddress, prefix } = instance.network;
   const progress = (doing: string) => t.diagnostic(doing);
 
@@ -106,4 +106,14 @@ export async function makeHostWorld(t: TestContext): Promise<HostWorld> {
       return ssh;
     },
   };
+}
+
+/** Instances take the first free network, which may be a stopped one's: tests keep away from those. */
+async function withOwnNetwork(instance: Instance): Promise<Instance> {
+  const taken = await run("ip", ["-oneline", "address"]);
+  const free = Array.from({ length: 100 }, (_, offset) => 100 + ((process.pid + offset) % 100));
+  const n = free.find((each) => !taken.includes(` 10.214.${each}.`));
+  if (n === undefined) throw new Error("the networks 10.214.100.0 to 10.214.199.0 are all taken");
+  const network = { bridge: `odt${n}`, gateway: `10.214.${n}.1`, hostAddress: `10.214.${n}.105`, prefix: 24 } as const;
+  return { ...instance, network };
 }
