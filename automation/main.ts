@@ -55,20 +55,49 @@ async function serve(settings: ServerSettings, log: Logger): Promise<void> {
   const onError = (what: string) => (error: Error) => log.warn({ err: error }, what);
   const closing: (() => Promise<void>)[] = [];
   try {
-    const db = new Database(settings.databaseUrl, { applicationName: `odoosaas-${settings.role}`, connections: 20, onError: onError("a database connection broke") });
+    const db = new Database(settings.databaseUrl, {
+      applicationName: `odoosaas-${settings.role}`,
+      connections: 20,
+      onError: onError("a database connection broke"),
+    });
     closing.push(() => db.end());
-    await migrate(db, (line) => log.info(line));
+    const migrated = await migrate(db, (line) => log.debug(line));
+    if (migrated.length > 0) log.info({ migrated }, "the database was brought up to date");
     const listener = new Listener(settings.databaseUrl);
     closing.push(() => listener.close());
 
     const { command, home, parallelism } = settings.engine;
-    const env = engineEnvironment(process.env, { backendUrl: settings.engine.backendUrl, pulumiHome: home, ...(settings.engine.passphrase !== undefined && { passphrase: settings.engine.passphrase }) });
-    const [version, platformStack] = await Promise.all([cliVersion(command, env), readPlatformStack(command, env, settings.platformStack)]);
-    const platform = new PlatformSource(platformStack.settings, async () => (await readPlatformStack(command, env, settings.platformStack)).settings);
+    const env = engineEnvironment(process.env, {
+      backendUrl: settings.engine.backendUrl,
+      pulumiHome: home,
+      ...(settings.engine.passphrase !== undefined && { passphrase: settings.engine.passphrase }),
+    });
+    const [version, platformStack] = await Promise.all([
+      cliVersion(command, env),
+      readPlatformStack(command, env, settings.platformStack),
+    ]);
+    const platform = new PlatformSource(
+      platformStack.settings,
+      async () => (await readPlatformStack(command, env, settings.platformStack)).settings,
+    );
     closing.push(() => platform.close());
-    process.on("SIGHUP", () => void platform.reload().then(() => log.info("the platform's settings were read again"), onError("the platform's settings could not be read again")));
+    process.on(
+      "SIGHUP",
+      () =>
+        void platform
+          .reload()
+          .then(
+            () => log.info("the platform's settings were read again"),
+            onError("the platform's settings could not be read again"),
+          ),
+    );
 
-    const queue = await BossQueue.start({ db, name: worker, supervise: settings.role !== "api", onError: onError("the queue had a problem") });
+    const queue = await BossQueue.start({
+      db,
+      name: worker,
+      supervise: settings.role !== "api",
+      onError: onError("the queue had a problem"),
+    });
     let queueRuns = true;
     closing.push(async () => void (queueRuns && (await queue.stop(1_000))));
     const tenants = new DatabaseTenants({ db, queue, listener, platform: platform.settings });
@@ -96,7 +125,7 @@ async function serve(settings: ServerSettings, log: Logger): Promise<void> {
         log: (line) => log.warn(line),
       });
       closing.push(() => engine.close());
-      await engine.warm();
+      engine.warm().catch(onError("the engine's slots could not be prepared; the first runs do it"));
       const running = await startWorker({
         io: {
           db,
@@ -113,7 +142,11 @@ async function serve(settings: ServerSettings, log: Logger): Promise<void> {
         stripe,
         log,
         limits: settings.limits,
-        every: { sweep: settings.sweepSeconds * 1_000, stripeCatchUp: settings.stripe.catchUpSeconds * 1_000, stripeClocks: settings.stripe.clocksSeconds * 1_000 },
+        every: {
+          sweep: settings.sweepSeconds * 1_000,
+          stripeCatchUp: settings.stripe.catchUpSeconds * 1_000,
+          stripeClocks: settings.stripe.clocksSeconds * 1_000,
+        },
       });
       stopWorker = async () => {
         queueRuns = false;
@@ -161,7 +194,12 @@ function stopped(): Promise<void> {
 /** For a process without an API: alive, and able to work. */
 async function serveHealth(port: number, db: Database, leaving: AbortSignal): Promise<() => Promise<void>> {
   const server = createServer((request, response) => {
-    const ready = request.url === "/readyz" ? (leaving.aborted ? Promise.reject(new Error("stopping")) : db.query("select 1")) : Promise.resolve();
+    const ready =
+      request.url === "/readyz"
+        ? leaving.aborted
+          ? Promise.reject(new Error("stopping"))
+          : db.query("select 1")
+        : Promise.resolve();
     ready.then(
       () => response.writeHead(200).end("ok\n"),
       (error: Error) => response.writeHead(503).end(`${error.message}\n`),

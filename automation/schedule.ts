@@ -1,7 +1,12 @@
 import { setTimeout } from "node:timers/promises";
 
 /** Repeats work until stopped, never overlapping itself; a failure is told and the next turn comes as usual. */
-export async function repeat(everyMs: number, work: () => Promise<unknown>, stop: AbortSignal, onError: (error: Error) => void): Promise<void> {
+export async function repeat(
+  everyMs: number,
+  work: () => Promise<unknown>,
+  stop: AbortSignal,
+  onError: (error: Error) => void,
+): Promise<void> {
   while (!stop.aborted) {
     await work().catch(onError);
     // Several processes do the same: spread, so that they do not all at the same moment.

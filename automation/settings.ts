@@ -5,21 +5,40 @@ import { SettingsError } from "../components/field-error.ts";
 import { ApiEnvironment, type ApiSettings, apiSettings, CheckedApiEnvironment } from "./api/settings.ts";
 import { StripeEnvironment, type StripeSettings, stripeSettings } from "./stripe/settings.ts";
 
-const Names = z.string().transform((text) => text.split(",").map((name) => name.trim()).filter((name) => name !== ""));
+const Names = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== ""),
+);
 
 /** The core's part of the server's environment. Secrets may also be given as files: DATABASE_URL_FILE and so on. */
 const CoreEnvironment = z.object({
   /** `worker` runs engines, `api` takes requests; a small installation has one process for both. */
   ROLE: z.enum(["all", "api", "worker"]).default("all"),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: "must be the server's own database: postgres://user:password@host/database" }),
-  PULUMI_BACKEND_URL: z.string().regex(/^(postgres|s3|azblob|gs|file):\/\//, "must be the stacks' state backend: postgres://, s3://, azblob://, gs:// or file://"),
+  DATABASE_URL: z.url({
+    protocol: /^postgres(ql)?$/,
+    error: "must be the server's own database: postgres://user:password@host/database",
+  }),
+  PULUMI_BACKEND_URL: z
+    .string()
+    .regex(
+      /^(postgres|s3|azblob|gs|file):\/\//,
+      "must be the stacks' state backend: postgres://, s3://, azblob://, gs:// or file://",
+    ),
   PULUMI_CONFIG_PASSPHRASE: z.string().min(1).optional(),
   PULUMI_HOME: z.string().startsWith("/", "must be an absolute path: plugins are looked for there").optional(),
   /** Path of the CLI, or its name on PATH. */
   PULUMI_COMMAND: z.string().min(1).default("pulumi"),
-  PLATFORM_STACK: z.string().regex(/^[\w.-]+(\/[\w.-]+\/[\w.-]+)?$/).default("prod"),
+  PLATFORM_STACK: z
+    .string()
+    .regex(/^[\w.-]+(\/[\w.-]+\/[\w.-]+)?$/)
+    .default("prod"),
   /** `host:port` that probes connect to, where public names cannot be looked up. */
-  EDGE_ADDRESS: z.string().regex(/^.+:\d+$/, "must be host:port").optional(),
+  EDGE_ADDRESS: z
+    .string()
+    .regex(/^.+:\d+$/, "must be host:port")
+    .optional(),
   LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   /** Updates at once. Default: as many as processors, and as memory allows. */
   ENGINE_PARALLELISM: z.coerce.number().int().min(1).max(64).optional(),
@@ -83,7 +102,8 @@ export function readSettings(env: Environment): ServerSettings {
   const core = read(CoreEnvironment);
   const stripe = read(StripeEnvironment);
   const api = named["ROLE"] === "worker" ? undefined : read(CheckedApiEnvironment);
-  if (problems.length > 0 || core === undefined || stripe === undefined) throw new SettingsError("The server's environment", problems);
+  if (problems.length > 0 || core === undefined || stripe === undefined)
+    throw new SettingsError("The server's environment", problems);
   return {
     role: core.ROLE,
     databaseUrl: core.DATABASE_URL,
@@ -96,7 +116,9 @@ export function readSettings(env: Environment): ServerSettings {
       keepProviders: core.ENGINE_KEEP_PROVIDERS,
       historyKept: core.HISTORY_KEPT,
     },
-    platformStack: core.PLATFORM_STACK.includes("/") ? core.PLATFORM_STACK : `organization/odoosaas/${core.PLATFORM_STACK}`,
+    platformStack: core.PLATFORM_STACK.includes("/")
+      ? core.PLATFORM_STACK
+      : `organization/odoosaas/${core.PLATFORM_STACK}`,
     edgeAddress: core.EDGE_ADDRESS,
     logLevel: core.LOG_LEVEL,
     limits: { perHost: core.RECONCILES_PER_HOST, perPostgres: core.RECONCILES_PER_POSTGRES },

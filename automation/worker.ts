@@ -36,7 +36,13 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const abandon = new AbortController();
   const reconcileOne = async (tenantId: number): Promise<void> => {
     const began = performance.now();
-    const result = await withPermit(db.url, "postgres", parts.limits.perPostgres, () => reconcile(tenantId, io, abandon.signal), abandon.signal);
+    const result = await withPermit(
+      db.url,
+      "postgres",
+      parts.limits.perPostgres,
+      () => reconcile(tenantId, io, abandon.signal),
+      abandon.signal,
+    );
     log.info({ tenant: tenantId, ...result, ms: Math.round(performance.now() - began) }, "reconcile");
     if (result.kind === "done" && result.again) await queue.enqueueReconcile(db, tenantId, Priority.change);
   };
@@ -51,8 +57,18 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const failed = (what: string) => (error: Error) => log.warn({ err: error }, what);
   const loops = [
     repeat(parts.every.sweep, () => sweep(db, queue), leave.signal, failed("due tenants could not be queued")),
-    repeat(parts.every.stripeCatchUp, () => catchUp(stripe), leave.signal, failed("Stripe's events could not be compared")),
-    repeat(parts.every.stripeClocks, () => sweepClocks(stripe), leave.signal, failed("the clocks could not be looked at")),
+    repeat(
+      parts.every.stripeCatchUp,
+      () => catchUp(stripe),
+      leave.signal,
+      failed("Stripe's events could not be compared"),
+    ),
+    repeat(
+      parts.every.stripeClocks,
+      () => sweepClocks(stripe),
+      leave.signal,
+      failed("the clocks could not be looked at"),
+    ),
   ];
   return {
     async stop(drainMs) {

@@ -32,9 +32,7 @@ export interface DatabaseOptions {
 /** bigint columns are counters and identity keys here: far below 2^53, so they are read as numbers. */
 const types: pg.CustomTypesConfig = {
   getTypeParser: (oid: number, format?: "text" | "binary") =>
-    oid === pg.types.builtins.INT8 && format !== "binary"
-      ? Number
-      : pg.types.getTypeParser(oid, format as "text"),
+    oid === pg.types.builtins.INT8 && format !== "binary" ? Number : pg.types.getTypeParser(oid, format as "text"),
 };
 
 /** The server's own database: a pool of connections, transactions, and notifications. */
@@ -53,10 +51,7 @@ export class Database implements Queryable {
     this.pool.on("error", options.onError ?? (() => {}));
   }
 
-  async query<Row extends pg.QueryResultRow>(
-    text: string,
-    values: readonly unknown[] = [],
-  ): Promise<QueryResult<Row>> {
+  async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> {
     const { rows, rowCount } = await this.pool.query<Row>(text, [...values]);
     return { rows, rowCount: rowCount ?? 0 };
   }

@@ -34,7 +34,11 @@ export class Listener {
   }
 
   async #connect(): Promise<pg.Client> {
-    const client = new pg.Client({ connectionString: this.#url, application_name: "odoosaas-listener", keepAlive: true });
+    const client = new pg.Client({
+      connectionString: this.#url,
+      application_name: "odoosaas-listener",
+      keepAlive: true,
+    });
     client.on("notification", ({ channel, payload }) => {
       for (const hear of this.#hearers.get(channel) ?? []) hear(payload ?? "");
     });

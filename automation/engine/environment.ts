@@ -1,5 +1,6 @@
 /** Variables that the CLI, cloud key services and providers may need of the server's own environment; its secrets stay behind. */
-const PASSED_ON = /^(PATH|HOME|USER|LANG|LC_.*|TMPDIR|TZ|SSL_CERT_.*|NODE_EXTRA_CA_CERTS|PGPASSFILE|PGSSL.*|(https?|no|all)_proxy|PULUMI_.*|AWS_.*|AZURE_.*|GOOGLE_.*|VAULT_.*|PROXMOX_VE_.*)$/i;
+const PASSED_ON =
+  /^(PATH|HOME|USER|LANG|LC_.*|TMPDIR|TZ|SSL_CERT_.*|NODE_EXTRA_CA_CERTS|PGPASSFILE|PGSSL.*|(https?|no|all)_proxy|PULUMI_.*|AWS_.*|AZURE_.*|GOOGLE_.*|VAULT_.*|PROXMOX_VE_.*)$/i;
 
 export interface EngineEnvironment {
   backendUrl: string;
@@ -9,8 +10,13 @@ export interface EngineEnvironment {
 }
 
 /** Environment of every process of the engine. */
-export function engineEnvironment(own: Readonly<Record<string, string | undefined>>, settings: EngineEnvironment): Record<string, string> {
-  const passed = Object.entries(own).filter((entry): entry is [string, string] => entry[1] !== undefined && PASSED_ON.test(entry[0]));
+export function engineEnvironment(
+  own: Readonly<Record<string, string | undefined>>,
+  settings: EngineEnvironment,
+): Record<string, string> {
+  const passed = Object.entries(own).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && PASSED_ON.test(entry[0]),
+  );
   return {
     ...Object.fromEntries(passed),
     PULUMI_BACKEND_URL: settings.backendUrl,

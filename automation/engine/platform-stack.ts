@@ -11,7 +11,11 @@ export interface PlatformStack {
 }
 
 /** Reads the platform's stack by one call of the CLI: its output `settings`, and how its secrets are kept. */
-export async function readPlatformStack(command: string, env: Readonly<Record<string, string>>, stack: string): Promise<PlatformStack> {
+export async function readPlatformStack(
+  command: string,
+  env: Readonly<Record<string, string>>,
+  stack: string,
+): Promise<PlatformStack> {
   const work = await makeWorkDir(stack, { provider: "passphrase" });
   try {
     const args = ["stack", "export", "--show-secrets", "--stack", stack, "--non-interactive"];
@@ -22,7 +26,10 @@ export async function readPlatformStack(command: string, env: Readonly<Record<st
     const settings = PlatformSettings.safeParse(revealed(root?.outputs?.["settings"]));
     if (!settings.success) {
       const problems = settings.error.issues.map((issue) => `settings.${issue.path.join(".")}: ${issue.message}`);
-      throw new SettingsError(`The output of the platform's stack ${stack} (bring it up first: pulumi up -s ${stack})`, problems);
+      throw new SettingsError(
+        `The output of the platform's stack ${stack} (bring it up first: pulumi up -s ${stack})`,
+        problems,
+      );
     }
     return { settings: settings.data, secrets: secretsSettingsOf(deployment.secrets_providers) };
   } finally {

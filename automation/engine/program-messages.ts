@@ -13,7 +13,9 @@ export interface RunRequest {
   refresh: boolean;
 }
 
-export type ToThread = { kind: "run"; request: RunRequest } | { kind: "command-ended"; call: number; code: number; stdout: string; stderr: string };
+export type ToThread =
+  | { kind: "run"; request: RunRequest }
+  | { kind: "command-ended"; call: number; code: number; stdout: string; stderr: string };
 
 export type FromThread =
   | { kind: "ready" }

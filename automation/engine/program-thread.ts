@@ -12,7 +12,9 @@ if (port === null) throw new Error("program-thread.ts runs as a worker thread on
 const tell = (message: FromThread): void => port.postMessage(message);
 
 const { programModule } = workerData as { programModule: string };
-const { default: makeProgram } = (await import(programModule)) as { default: (...args: readonly unknown[]) => PulumiFn };
+const { default: makeProgram } = (await import(programModule)) as {
+  default: (...args: readonly unknown[]) => PulumiFn;
+};
 
 interface Ended {
   code: number;
@@ -22,7 +24,11 @@ interface Ended {
 const calls = new Map<number, (ended: Ended) => void>();
 let lastCall = 0;
 
-const KNOWN_ANSWERS: Readonly<Record<string, string>> = { "stack select": "", "stack output": "{}", "stack history": "[]" };
+const KNOWN_ANSWERS: Readonly<Record<string, string>> = {
+  "stack select": "",
+  "stack output": "{}",
+  "stack history": "[]",
+};
 
 /**
  * Stands for the CLI. Of the commands that the Automation API issues around an update, only the update itself starts
@@ -40,7 +46,8 @@ function commandFor(request: RunRequest): PulumiCommand {
       const last = args[0] === "destroy" ? ["--remove", "--non-interactive"] : ["--non-interactive"]; // saves a `stack rm`
       tell({ kind: "command", call, args: [...args, ...last], env });
       const result = await ended;
-      if (result.code !== 0) throw new Error(result.stderr.trim() || result.stdout.trim() || `exit code ${result.code}`);
+      if (result.code !== 0)
+        throw new Error(result.stderr.trim() || result.stdout.trim() || `exit code ${result.code}`);
       return result;
     },
   };
@@ -50,11 +57,13 @@ function commandFor(request: RunRequest): PulumiCommand {
 async function run(request: RunRequest): Promise<void> {
   let outputs: Record<string, unknown> = {};
   const inner = request.program === undefined ? undefined : makeProgram(...request.program);
-  const program: PulumiFn | undefined = inner && (async () => {
-    const returned = (await inner()) ?? {};
-    output(returned).apply((values) => (outputs = values as Record<string, unknown>)); // not called for unknowns of a preview
-    return returned;
-  });
+  const program: PulumiFn | undefined =
+    inner &&
+    (async () => {
+      const returned = (await inner()) ?? {};
+      output(returned).apply((values) => (outputs = values as Record<string, unknown>)); // not called for unknowns of a preview
+      return returned;
+    });
   const workspace = await LocalWorkspace.create({
     workDir: request.workDir,
     pulumiCommand: commandFor(request),
@@ -80,6 +89,8 @@ port.on("message", (message: ToThread) => {
     calls.delete(message.call);
     return;
   }
-  run(message.request).catch((error: unknown) => tell({ kind: "failed", message: error instanceof Error ? error.message : String(error) }));
+  run(message.request).catch((error: unknown) =>
+    tell({ kind: "failed", message: error instanceof Error ? error.message : String(error) }),
+  );
 });
 tell({ kind: "ready" });

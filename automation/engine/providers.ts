@@ -33,7 +33,12 @@ export class Providers {
   readonly #running = new Map<string, { child: ChildProcess; port: number; runs: number }>();
   readonly #excluded = new Set<string>();
 
-  constructor(plugins: readonly ProviderPlugin[], pulumiHome: string, env: Readonly<Record<string, string>>, log: (line: string) => void) {
+  constructor(
+    plugins: readonly ProviderPlugin[],
+    pulumiHome: string,
+    env: Readonly<Record<string, string>>,
+    log: (line: string) => void,
+  ) {
     this.#plugins = plugins;
     this.#directory = join(pulumiHome, "plugins");
     this.#env = env;
@@ -56,7 +61,9 @@ export class Providers {
   exclude(name: string): void {
     if (this.#excluded.has(name)) return;
     this.#excluded.add(name);
-    this.#log(`provider ${name} is configured in several ways within one stack: it is not kept alive between runs any more`);
+    this.#log(
+      `provider ${name} is configured in several ways within one stack: it is not kept alive between runs any more`,
+    );
     this.#stop(name);
   }
 
@@ -73,7 +80,8 @@ export class Providers {
     const running = this.#running.get(plugin.name);
     if (running !== undefined) {
       running.runs += 1;
-      if (running.child.exitCode === null && running.child.signalCode === null && running.runs < RUNS_PER_PROCESS) return `${plugin.name}:${running.port}`;
+      if (running.child.exitCode === null && running.child.signalCode === null && running.runs < RUNS_PER_PROCESS)
+        return `${plugin.name}:${running.port}`;
       this.#stop(plugin.name);
     }
     try {

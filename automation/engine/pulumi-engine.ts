@@ -106,7 +106,11 @@ export class PulumiEngine implements Engine {
     try {
       await writeFile(`${work.path}/state.json`, JSON.stringify(state), { mode: 0o600 });
       const args = ["stack", "import", "--stack", stack, "--file", "state.json", "--non-interactive"];
-      const { code, stderr } = await runCli(args, { command: this.#options.command, cwd: work.path, env: this.#options.env });
+      const { code, stderr } = await runCli(args, {
+        command: this.#options.command,
+        cwd: work.path,
+        env: this.#options.env,
+      });
       if (code !== 0) throw failure(kindOf(stderr), stderr);
     } finally {
       await work.remove();
@@ -144,12 +148,17 @@ export class PulumiEngine implements Engine {
           },
         });
         timings["engineMs"] = since(began);
-        for (const [name, urns] of log.providers) if (urns.size > 1 && slot.providers.isAttached(name)) slot.providers.exclude(name);
+        for (const [name, urns] of log.providers)
+          if (urns.size > 1 && slot.providers.isAttached(name)) slot.providers.exclude(name);
         const result = resultOf(log, outcome.ok ? outcome.outputs : {}, timings);
         if (outcome.ok) return result;
         if (run.signal?.aborted === true) slot.providers.renew();
         const said = result.diagnostics.find(({ severity }) => severity === "error")?.message.split("\n")[0];
-        throw failure(run.signal?.aborted === true ? "aborted" : kindOf(outcome.message), said ?? redact(outcome.message), result);
+        throw failure(
+          run.signal?.aborted === true ? "aborted" : kindOf(outcome.message),
+          said ?? redact(outcome.message),
+          result,
+        );
       } finally {
         await work.remove();
       }
@@ -173,14 +182,23 @@ export class PulumiEngine implements Engine {
   async #command(args: readonly string[], stack: string, signal?: AbortSignal): Promise<CliResult> {
     const work = await makeWorkDir(stack, this.#options.secrets);
     try {
-      return await runCli([...args, "--non-interactive"], { command: this.#options.command, cwd: work.path, env: this.#options.env, signal });
+      return await runCli([...args, "--non-interactive"], {
+        command: this.#options.command,
+        cwd: work.path,
+        env: this.#options.env,
+        signal,
+      });
     } finally {
       await work.remove();
     }
   }
 }
 
-function resultOf(log: RunLog, outputs: Readonly<Record<string, unknown>>, timings: Readonly<Record<string, number>>): EngineResult {
+function resultOf(
+  log: RunLog,
+  outputs: Readonly<Record<string, unknown>>,
+  timings: Readonly<Record<string, number>>,
+): EngineResult {
   return { changes: log.changes, resources: log.resources, diagnostics: log.diagnostics, outputs, timings };
 }
 
@@ -193,7 +211,11 @@ function failure(kind: FailureKind, message: string, result: EngineResult = NOTH
 function kindOf(message: string): FailureKind {
   if (/the stack is currently locked by/.test(message)) return "locked";
   if (/no stack named|stack .* not found/i.test(message)) return "no-stack";
-  if (/incorrect passphrase|could not (open|connect)|failed to (load|open) (checkpoint|bucket|state)|unable to (open|check) bucket|problem logging in|no resource plugin|plugin .* not found|cannot run /i.test(message)) {
+  if (
+    /incorrect passphrase|could not (open|connect)|failed to (load|open) (checkpoint|bucket|state)|unable to (open|check) bucket|problem logging in|no resource plugin|plugin .* not found|cannot run /i.test(
+      message,
+    )
+  ) {
     return "engine";
   }
   return "failed";

@@ -11,6 +11,9 @@ export function redactor(secrets: readonly string[]): (text: string) => string {
   }
   if (shapes.size === 0) return (text) => text;
   const longestFirst = [...shapes].toSorted((a, b) => b.length - a.length);
-  const pattern = new RegExp(longestFirst.map((shape) => shape.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&")).join("|"), "g");
+  const pattern = new RegExp(
+    longestFirst.map((shape) => shape.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&")).join("|"),
+    "g",
+  );
   return (text) => text.replace(pattern, "[secret]");
 }

@@ -56,7 +56,11 @@ export class RunLog {
     const message = this.#redact(said.message.replace(/<\{%.*?%\}>/g, "").trim());
     if (message === "") return;
     const severity = said.severity === "error" || said.severity === "warning" ? said.severity : "info";
-    const diagnostic: Diagnostic = { severity, message, ...(said.urn === undefined || said.urn === "" ? {} : { urn: said.urn }) };
+    const diagnostic: Diagnostic = {
+      severity,
+      message,
+      ...(said.urn === undefined || said.urn === "" ? {} : { urn: said.urn }),
+    };
     this.diagnostics.push(diagnostic);
     this.#tell({ kind: "diagnostic", diagnostic });
   }
@@ -65,5 +69,10 @@ export class RunLog {
 function changeOf(step: StepEventMetadata): ResourceChange {
   const paths = Object.entries(step.detailedDiff ?? {}).map(([path, { diffKind }]) => [path, diffKind] as const);
   const diff = paths.length > 0 ? paths : (step.diffs ?? []).map((path) => [path, "update"] as const);
-  return { urn: step.urn, type: step.type, op: step.op, ...(diff.length > 0 ? { diff: Object.fromEntries(diff) } : {}) };
+  return {
+    urn: step.urn,
+    type: step.type,
+    op: step.op,
+    ...(diff.length > 0 ? { diff: Object.fromEntries(diff) } : {}),
+  };
 }

@@ -53,12 +53,19 @@ export class Slot {
           signal: run.signal,
         };
         runCli(message.args, options)
-          .catch((error: Error): CliResult => ({ code: -1, stdout: "", stderr: `cannot run ${this.#options.command}: ${error.message}` }))
-          .then((ended) => thread.postMessage({ kind: "command-ended", call: message.call, ...ended } satisfies ToThread))
+          .catch((error: Error): CliResult => ({
+            code: -1,
+            stdout: "",
+            stderr: `cannot run ${this.#options.command}: ${error.message}`,
+          }))
+          .then((ended) =>
+            thread.postMessage({ kind: "command-ended", call: message.call, ...ended } satisfies ToThread),
+          )
           .catch(() => {}); // the thread is gone: its exit has ended the run
       }
     };
-    const onError = (error: Error): void => resolve({ ok: false, message: `the program's thread failed: ${error.message}` });
+    const onError = (error: Error): void =>
+      resolve({ ok: false, message: `the program's thread failed: ${error.message}` });
     const onExit = (): void => resolve({ ok: false, message: "the program's thread ended" });
     thread.on("message", onMessage).once("error", onError).once("exit", onExit);
     thread.postMessage({ kind: "run", request: run.request } satisfies ToThread);

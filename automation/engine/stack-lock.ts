@@ -10,7 +10,9 @@ export interface StackLock {
 
 /** "created by root@worker-1 (pid 4711) at 2026-11-24T08:26:56Z", one line for each lock. */
 export function locksIn(message: string): StackLock[] {
-  return [...message.matchAll(/created by [^@\s]*@(\S+) \(pid (\d+)\) at (\S+)/g)].map(([, host = "", pid, at = ""]) => ({ host, pid: Number(pid), at: new Date(at) }));
+  return [...message.matchAll(/created by [^@\s]*@(\S+) \(pid (\d+)\) at (\S+)/g)].map(
+    ([, host = "", pid, at = ""]) => ({ host, pid: Number(pid), at: new Date(at) }),
+  );
 }
 
 export interface EndedRun {
@@ -25,10 +27,15 @@ export interface EndedRun {
  * guarded-process.ts) while that ran, and by a process that is not there any more as far as this machine can tell. An
  * operator's lock fits no run, and is respected.
  */
-export function isLeftBehind(lock: StackLock, ended: readonly EndedRun[], isAlive: (lock: StackLock) => boolean = isAliveHere): boolean {
+export function isLeftBehind(
+  lock: StackLock,
+  ended: readonly EndedRun[],
+  isAlive: (lock: StackLock) => boolean = isAliveHere,
+): boolean {
   const at = lock.at.getTime();
   const ours = ended.some(
-    ({ worker, startedAt, finishedAt }) => worker.split(":")[0] === lock.host && at >= startedAt.getTime() - 2_000 && at <= finishedAt.getTime() + 2_000,
+    ({ worker, startedAt, finishedAt }) =>
+      worker.split(":")[0] === lock.host && at >= startedAt.getTime() - 2_000 && at <= finishedAt.getTime() + 2_000,
   );
   return ours && !isAlive(lock);
 }

@@ -18,7 +18,11 @@ export interface WorkDir {
 }
 
 /** JSON is YAML: values need no quoting rules of their own. */
-export async function makeWorkDir(stack: string, secrets: SecretsSettings, config: Readonly<Record<string, unknown>> = {}): Promise<WorkDir> {
+export async function makeWorkDir(
+  stack: string,
+  secrets: SecretsSettings,
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<WorkDir> {
   const path = await mkdtemp(join(tmpdir(), "odoosaas-run-")); // 0700
   const name = stack.split("/").at(-1) ?? stack;
   await Promise.all([
@@ -34,8 +38,11 @@ function secretsLines(secrets: SecretsSettings): Record<string, string> {
 }
 
 /** What an exported state says of its encryption. */
-export function secretsSettingsOf(provider: { type: string; state?: Readonly<Record<string, string>> } | undefined): SecretsSettings {
+export function secretsSettingsOf(
+  provider: { type: string; state?: Readonly<Record<string, string>> } | undefined,
+): SecretsSettings {
   const { salt, url, encryptedkey } = provider?.state ?? {};
-  if (provider?.type === "cloud" && url !== undefined && encryptedkey !== undefined) return { provider: "cloud", url, encryptedKey: encryptedkey };
+  if (provider?.type === "cloud" && url !== undefined && encryptedkey !== undefined)
+    return { provider: "cloud", url, encryptedKey: encryptedkey };
   return { provider: "passphrase", ...(salt === undefined ? {} : { salt }) };
 }

@@ -61,11 +61,35 @@ export class BossQueue implements Queue {
 
   async #create(): Promise<void> {
     await this.#boss.createQueue(DEAD, { retentionSeconds: 90 * 86_400 });
-    const common = { notify: true, deadLetter: DEAD, deleteAfterSeconds: 3_600, retryBackoff: true, retryDelay: 1, retryDelayMax: 300 };
+    const common = {
+      notify: true,
+      deadLetter: DEAD,
+      deleteAfterSeconds: 3_600,
+      retryBackoff: true,
+      retryDelay: 1,
+      retryDelayMax: 300,
+    };
     // Its own failures are the row's business (retry_at); the job's retries are for workers and databases that die.
-    await this.#boss.createQueue("reconcile", { ...common, policy: "stately", retryLimit: 20, expireInSeconds: 7_200, heartbeatSeconds: 15 });
-    await this.#boss.createQueue("stripe-event", { ...common, policy: "stately", retryLimit: 15, expireInSeconds: 300 });
-    await this.#boss.createQueue("preview", { ...common, policy: "stately", retryLimit: 2, expireInSeconds: 900, heartbeatSeconds: 15 });
+    await this.#boss.createQueue("reconcile", {
+      ...common,
+      policy: "stately",
+      retryLimit: 20,
+      expireInSeconds: 7_200,
+      heartbeatSeconds: 15,
+    });
+    await this.#boss.createQueue("stripe-event", {
+      ...common,
+      policy: "stately",
+      retryLimit: 15,
+      expireInSeconds: 300,
+    });
+    await this.#boss.createQueue("preview", {
+      ...common,
+      policy: "stately",
+      retryLimit: 2,
+      expireInSeconds: 900,
+      heartbeatSeconds: 15,
+    });
   }
 
   async enqueueReconcile(tx: Queryable, tenantId: number, priority: number = Priority.change): Promise<void> {
@@ -76,7 +100,8 @@ export class BossQueue implements Queue {
     if (id !== null || priority === Priority.background) return;
     // One waits already. It will read the row as it is then; only its place in the queue may have to change.
     const [waiting] = await this.#boss.findJobs("reconcile", { db, key: singletonKey, queued: true, limit: 1 });
-    if (waiting !== undefined && waiting.priority < priority) await this.#boss.update("reconcile", undefined, { db, id: waiting.id, priority });
+    if (waiting !== undefined && waiting.priority < priority)
+      await this.#boss.update("reconcile", undefined, { db, id: waiting.id, priority });
   }
 
   /** Queues those that do not wait already, in one statement. */
@@ -92,7 +117,11 @@ export class BossQueue implements Queue {
   }
 
   async enqueuePreview(tx: Transaction, operationId: number): Promise<void> {
-    await this.#boss.send("preview", { operationId }, { db: asDb(tx), singletonKey: String(operationId), priority: Priority.customer });
+    await this.#boss.send(
+      "preview",
+      { operationId },
+      { db: asDb(tx), singletonKey: String(operationId), priority: Priority.customer },
+    );
   }
 
   async enqueueStripeEvent(tx: Transaction, eventId: string): Promise<void> {
@@ -105,10 +134,18 @@ export class BossQueue implements Queue {
       if (job === undefined || (await this.isPaused())) return; // the sweep queues what is due when the pause ends
       await handlers.reconcile(job.data.tenantId, job.signal);
     };
-    await this.#boss.work("reconcile", { localConcurrency: limits.reconciles, groupConcurrency: limits.perHost, heartbeatRefreshSeconds: 5 }, reconcile);
-    await this.#boss.work("stripe-event", { localConcurrency: limits.stripeEvents }, async ([job]: Job<{ eventId: string }>[]) => {
-      if (job !== undefined) await handlers.stripeEvent(job.data.eventId, job.signal);
-    });
+    await this.#boss.work(
+      "reconcile",
+      { localConcurrency: limits.reconciles, groupConcurrency: limits.perHost, heartbeatRefreshSeconds: 5 },
+      reconcile,
+    );
+    await this.#boss.work(
+      "stripe-event",
+      { localConcurrency: limits.stripeEvents },
+      async ([job]: Job<{ eventId: string }>[]) => {
+        if (job !== undefined) await handlers.stripeEvent(job.data.eventId, job.signal);
+      },
+    );
     await this.#boss.work("preview", { localConcurrency: 1 }, async ([job]: Job<{ operationId: number }>[]) => {
       if (job !== undefined) await handlers.preview(job.data.operationId, job.signal);
     });

@@ -9,7 +9,13 @@ const POLL_MS = 100;
  * Runs work while holding one of `limit` permits of a resource that all processes share. A permit is a session lock of
  * PostgreSQL, so a process that dies gives it back at once. Waits while all are taken.
  */
-export async function withPermit<T>(databaseUrl: string, resource: string, limit: number, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+export async function withPermit<T>(
+  databaseUrl: string,
+  resource: string,
+  limit: number,
+  work: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const client = new pg.Client({ connectionString: databaseUrl, application_name: `odoosaas-permit-${resource}` });
   client.on("error", () => {}); // the permit is lost with the connection: one too many for a moment is no harm
   await client.connect();

@@ -38,13 +38,19 @@ export async function update(run: Run, { adopt }: Pick<Claim, "adopt">): Promise
 async function prove(run: Run, { found }: Claim): Promise<void> {
   const { platform, settings, host, lease } = run;
   // The customer's from its first minute on: only a database made in this very run has the password we know.
-  const isFresh = run.step.kind === "provision" && lease.tenant.attempts === 0 && !lease.takenOver && found.database === undefined;
+  const isFresh =
+    run.step.kind === "provision" && lease.tenant.attempts === 0 && !lease.takenOver && found.database === undefined;
   const problem = await run.io.probe({
     url: publicUrl(platform, hostname(settings.subdomain, platform.domain)),
     subdomain: settings.subdomain,
     expect: settings.suspended ? "suspended" : "serving",
     liveRoute: odooRelease(host.odoo.version).liveRoute,
-    ...(isFresh && { login: { login: settings.adminEmail, password: derivePassword(platform.masterKey, settings.subdomain, "odoo-admin") } }),
+    ...(isFresh && {
+      login: {
+        login: settings.adminEmail,
+        password: derivePassword(platform.masterKey, settings.subdomain, "odoo-admin"),
+      },
+    }),
     signal: run.signal,
   });
   if (problem !== undefined) throw new TenantFailure("not-reachable", problem);

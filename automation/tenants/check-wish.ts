@@ -20,7 +20,17 @@ export function checkWish(
 ): void {
   const { subdomain, planType: plan, containerId: hostId, localPort, customerEmail: adminEmail, settings } = tenant;
   const { companyName, language, country, customDomains } = settings;
-  const candidate = { subdomain, plan, hostId, port: localPort ?? undefined, adminEmail, companyName, language, country, customDomains: customDomains ?? [] };
+  const candidate = {
+    subdomain,
+    plan,
+    hostId,
+    port: localPort ?? undefined,
+    adminEmail,
+    companyName,
+    language,
+    country,
+    customDomains: customDomains ?? [],
+  };
   const read = TenantSettings.safeParse(candidate);
   if (!read.success) {
     const issue = read.error.issues[0];
@@ -28,11 +38,24 @@ export function checkWish(
     const field = FIELDS[key] ?? `settings.${key}`;
     const value = candidate[key as keyof typeof candidate];
     const message = `${JSON.stringify(value)} is not a valid ${field}: ${issue?.message ?? ""}`;
-    if (field === "subdomain") throw new InvalidSubdomain(message, { field, value, remedy: "Choose 3 to 32 characters of a-z, 0-9 and -, not reserved." });
-    throw new FieldError(message, { field, value, remedy: `Correct ${field}: it ${issue?.message ?? "is not valid"}.` });
+    if (field === "subdomain")
+      throw new InvalidSubdomain(message, {
+        field,
+        value,
+        remedy: "Choose 3 to 32 characters of a-z, 0-9 and -, not reserved.",
+      });
+    throw new FieldError(message, {
+      field,
+      value,
+      remedy: `Correct ${field}: it ${issue?.message ?? "is not valid"}.`,
+    });
   }
   if (platform.reservedSubdomains.includes(subdomain)) {
-    throw new InvalidSubdomain(`"${subdomain}" is reserved by this platform`, { field: "subdomain", value: subdomain, remedy: "Choose another subdomain." });
+    throw new InvalidSubdomain(`"${subdomain}" is reserved by this platform`, {
+      field: "subdomain",
+      value: subdomain,
+      remedy: "Choose another subdomain.",
+    });
   }
   if (platform.plans[plan] === undefined) throw new UnknownPlan(plan, Object.keys(platform.plans));
 }

@@ -18,7 +18,8 @@ export interface Claim {
  */
 export async function claim(run: Run): Promise<Claim> {
   const { tenant, takenOver } = run.lease;
-  const settled = (tenant.state === "active" || tenant.state === "suspended") && tenant.attempts === 0 && tenant.tunnelId !== null;
+  const settled =
+    (tenant.state === "active" || tenant.state === "suspended") && tenant.attempts === 0 && tenant.tunnelId !== null;
   if (settled && !takenOver) return { adopt: {}, found: {} };
   return phase(run, "claim", async () => {
     const stack = tenantStackName(run.settings.subdomain);
@@ -27,7 +28,10 @@ export async function claim(run: Run): Promise<Claim> {
     made?.catch(() => {}); // awaited below; the look may fail first
     const found = await run.clouds.look(run.settings);
     const name = hostname(run.settings.subdomain, run.platform.domain);
-    const taken = takenBy(run.settings.subdomain, name, found, { odooRole: run.host.odoo.role, claimed: tenant.claimed });
+    const taken = takenBy(run.settings.subdomain, name, found, {
+      odooRole: run.host.odoo.role,
+      claimed: tenant.claimed,
+    });
     if (run.step.kind !== "delete") {
       if (taken.length > 0) throw new TenantFailure("name-taken", taken.join("; "));
       if (!tenant.claimed) await recordClaim(run.io.db, run.lease);
@@ -44,7 +48,10 @@ async function repairState(run: Run, stack: string, found: Findings): Promise<Ad
   const state = await run.io.engine.exportState(stack, { signal: run.signal });
   const repair = compareWithState(state, found);
   if (repair.gone.includes("database") && run.step.kind !== "delete") {
-    throw new TenantFailure("database-missing", `the database ${run.settings.subdomain} is in the stack's state, but not on the PostgreSQL server`);
+    throw new TenantFailure(
+      "database-missing",
+      `the database ${run.settings.subdomain} is in the stack's state, but not on the PostgreSQL server`,
+    );
   }
   if (state !== undefined && (repair.forget.length > 0 || repair.pending.length > 0)) {
     await recordRepair(run.io.db, run.lease, run.io.worker, "tenant.repair", summary(repair));
@@ -63,7 +70,8 @@ function summary(repair: StateRepair): Record<string, unknown> {
 export function onlyOurs(run: Run, found: Findings): Findings {
   const { tunnel, record, role, database } = found;
   const owner = { odooRole: run.host.odoo.role, claimed: run.lease.tenant.claimed };
-  const databaseIsOurs = database !== undefined && takenBy(run.settings.subdomain, "", { database }, owner).length === 0;
+  const databaseIsOurs =
+    database !== undefined && takenBy(run.settings.subdomain, "", { database }, owner).length === 0;
   return {
     ...(tunnel?.ours === true && { tunnel }),
     ...(record?.ours === true && { record }),

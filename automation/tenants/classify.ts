@@ -9,22 +9,39 @@ interface Rule {
   reason: ReasonKey;
 }
 
-const NETWORK = /connection refused|no route to host|network is unreachable|no such host|i\/o timeout|timed? ?out|connection reset|broken pipe|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|ECONNRESET|EHOSTUNREACH|EAI_AGAIN|socket hang up|\bEOF\b/i;
+const NETWORK =
+  /connection refused|no route to host|network is unreachable|no such host|i\/o timeout|timed? ?out|connection reset|broken pipe|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|ECONNRESET|EHOSTUNREACH|EAI_AGAIN|socket hang up|\bEOF\b/i;
 
 /** The first that fits decides: from the telling to the vague. */
 const RULES: readonly Rule[] = [
   { of: "command", says: /host key|knownhosts|key mismatch/i, reason: "host-key-changed" },
-  { of: "command", says: /unable to authenticate|no supported methods remain|permission denied \(publickey/i, reason: "host-login-refused" },
+  {
+    of: "command",
+    says: /unable to authenticate|no supported methods remain|permission denied \(publickey/i,
+    reason: "host-login-refused",
+  },
   { of: "command", says: /exited with status|exit(ed)? (status|code) \d/i, reason: "host-script-failed" },
   { of: "command", says: /dial|handshake/i, reason: "host-unreachable" },
   { of: "command", says: NETWORK, reason: "host-unreachable" },
   { of: "command", says: /./s, reason: "host-script-failed" },
-  { of: "postgresql", says: /password authentication failed|no pg_hba\.conf entry|28P01|28000|role ".*" does not exist/i, reason: "postgres-login-refused" },
-  { of: "postgresql", says: /the database system is (starting up|shutting down|in recovery)|terminating connection|57P0[123]/i, reason: "postgres-unreachable" },
+  {
+    of: "postgresql",
+    says: /password authentication failed|no pg_hba\.conf entry|28P01|28000|role ".*" does not exist/i,
+    reason: "postgres-login-refused",
+  },
+  {
+    of: "postgresql",
+    says: /the database system is (starting up|shutting down|in recovery)|terminating connection|57P0[123]/i,
+    reason: "postgres-unreachable",
+  },
   { of: "postgresql", says: NETWORK, reason: "postgres-unreachable" },
   { of: "postgresql", says: /./s, reason: "postgres-error" },
   { of: "cloudflare", says: /\b429\b|too many requests|more than \d+ requests/i, reason: "cloudflare-limit" },
-  { of: "cloudflare", says: /\b40[13]\b|authentication error|unauthori[sz]ed|forbidden|invalid api token|"code": ?(10000|9109|9106)\b/i, reason: "cloudflare-refused" },
+  {
+    of: "cloudflare",
+    says: /\b40[13]\b|authentication error|unauthori[sz]ed|forbidden|invalid api token|"code": ?(10000|9109|9106)\b/i,
+    reason: "cloudflare-refused",
+  },
   { of: "cloudflare", says: /\b5\d\d\b/, reason: "cloudflare-unreachable" },
   { of: "cloudflare", says: NETWORK, reason: "cloudflare-unreachable" },
   { of: "cloudflare", says: /./s, reason: "cloudflare-error" },
@@ -36,7 +53,8 @@ export function classify(error: unknown): { reason: ReasonKey; detail: string } 
   if (error instanceof TenantFailure) return { reason: error.reason, detail: error.message };
   if (error instanceof Fenced) return { reason: "interrupted", detail: error.message };
   if (error instanceof EngineFailure) return ofEngine(error);
-  const { code, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: String(error) };
+  const { code, message } =
+    error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: String(error) };
   return { reason: "unexpected", detail: code === undefined ? message : `${code}: ${message}` };
 }
 
@@ -66,6 +84,12 @@ function packageOf(urn: string | undefined): string | undefined {
 
 function summary(said: Diagnostic): string {
   const name = said.urn?.split("::").at(-1);
-  const text = said.message.split("\n").map((line) => line.trim()).filter((line) => line !== "").slice(0, 4).join(" ").slice(0, 600);
+  const text = said.message
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .slice(0, 4)
+    .join(" ")
+    .slice(0, 600);
   return name === undefined ? text : `${name}: ${text}`;
 }

@@ -39,7 +39,11 @@ export class LiveClouds implements Clouds {
   }
 
   async look(tenant: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings> {
-    const [tunnel, record, rest] = await Promise.all([this.#tunnel(tenant), this.#record(tenant.subdomain), this.#inPostgres(tenant)]);
+    const [tunnel, record, rest] = await Promise.all([
+      this.#tunnel(tenant),
+      this.#record(tenant.subdomain),
+      this.#inPostgres(tenant),
+    ]);
     return { ...(tunnel && { tunnel }), ...(record && { record }), ...rest };
   }
 
@@ -48,23 +52,36 @@ export class LiveClouds implements Clouds {
   }
 
   /** Ours when its token holds the secret that we derive, of this or an earlier generation. */
-  async #tunnel({ subdomain, secretGeneration }: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings["tunnel"]> {
+  async #tunnel({
+    subdomain,
+    secretGeneration,
+  }: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings["tunnel"]> {
     const account_id = this.#platform.cloudflare.accountId;
     return this.#asking(async () => {
       const tunnels = this.#cloudflare.zeroTrust.tunnels.cloudflared;
       const page = await tunnels.list({ account_id, name: tunnelName(subdomain), is_deleted: false });
       const id = page.result.find(({ name, deleted_at }) => name === tunnelName(subdomain) && !deleted_at)?.id;
       if (id === undefined) return undefined;
-      const { s: secret } = JSON.parse(Buffer.from(await tunnels.token.get(id, { account_id }), "base64").toString()) as { s?: string };
+      const { s: secret } = JSON.parse(
+        Buffer.from(await tunnels.token.get(id, { account_id }), "base64").toString(),
+      ) as { s?: string };
       const generations = Array.from({ length: secretGeneration.tunnel }, (_, index) => index + 1);
-      return { id, ours: generations.some((generation) => secret === deriveTunnelSecret(this.#platform.masterKey, subdomain, generation)) };
+      return {
+        id,
+        ours: generations.some(
+          (generation) => secret === deriveTunnelSecret(this.#platform.masterKey, subdomain, generation),
+        ),
+      };
     });
   }
 
   async #record(subdomain: string): Promise<Findings["record"]> {
     const name = hostname(subdomain, this.#platform.domain);
     return this.#asking(async () => {
-      const { result } = await this.#cloudflare.dns.records.list({ zone_id: this.#platform.cloudflare.zoneId, name: { exact: name } });
+      const { result } = await this.#cloudflare.dns.records.list({
+        zone_id: this.#platform.cloudflare.zoneId,
+        name: { exact: name },
+      });
       const mark = ownershipMark(this.#platform.id, subdomain);
       const another = result.find(({ comment }) => comment !== mark);
       const found = another ?? result[0];
@@ -76,26 +93,37 @@ export class LiveClouds implements Clouds {
     try {
       return await ask();
     } catch (error) {
-      throw new TenantFailure(reasonOfCloudflare(error), `asking Cloudflare: ${(error as Error).message}`, { cause: error });
+      throw new TenantFailure(reasonOfCloudflare(error), `asking Cloudflare: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
 
-  async #inPostgres({ subdomain, secretGeneration }: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings> {
+  async #inPostgres({
+    subdomain,
+    secretGeneration,
+  }: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings> {
     try {
-      const { rows } = await this.#postgres.query<{ role: boolean; owner: string | null; comment: string | null }>(FIND, [
-        roleName(subdomain),
-        databaseName(subdomain),
-      ]);
+      const { rows } = await this.#postgres.query<{ role: boolean; owner: string | null; comment: string | null }>(
+        FIND,
+        [roleName(subdomain), databaseName(subdomain)],
+      );
       const [row] = rows;
       const mark = ownershipMark(this.#platform.id, subdomain);
       return {
         ...(row?.role === true && { role: { ours: await this.#logsIn(subdomain, secretGeneration.postgresRole) } }),
-        ...(row !== undefined && row.owner !== null && {
-          database: { owner: row.owner, mark: row.comment === mark ? "ours" : row.comment === null ? "unmarked" : "another" },
-        }),
+        ...(row !== undefined &&
+          row.owner !== null && {
+            database: {
+              owner: row.owner,
+              mark: row.comment === mark ? "ours" : row.comment === null ? "unmarked" : "another",
+            },
+          }),
       };
     } catch (error) {
-      throw new TenantFailure(reasonOfPostgres(error), `asking PostgreSQL: ${(error as Error).message}`, { cause: error });
+      throw new TenantFailure(reasonOfPostgres(error), `asking PostgreSQL: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
   }
 
@@ -150,5 +178,7 @@ function reasonOfCloudflare(error: unknown): ReasonKey {
 function reasonOfPostgres(error: unknown): ReasonKey {
   const { code } = error as { code?: string };
   if (code === "28P01" || code === "28000") return "postgres-login-refused";
-  return code === undefined || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|53)/.test(code) ? "postgres-unreachable" : "postgres-error";
+  return code === undefined || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|53)/.test(code)
+    ? "postgres-unreachable"
+    : "postgres-error";
 }

@@ -107,7 +107,11 @@ export class DatabaseTenants implements Tenants {
       const tenant = await locked(tx, id, options.expectedGeneration);
       if (tenant.state === "deleted") throw new TenantIsDeleted(id);
       const due = await rows.updateWish(tx, id, changedWish(tenant, {}), true);
-      const line = { action: "tenant.retry", before: { state: tenant.state, reason: tenant.stateReason }, after: { generation: due.generation } };
+      const line = {
+        action: "tenant.retry",
+        before: { state: tenant.state, reason: tenant.stateReason },
+        after: { generation: due.generation },
+      };
       return this.#accept(tx, due, by, line, options.priority);
     });
   }
@@ -117,7 +121,8 @@ export class DatabaseTenants implements Tenants {
       const tenant = await rows.setPaused(tx, id, paused);
       if (tenant === undefined) throw new UnknownTenant(id);
       await audit(tx, tenant, by, { action: paused ? "tenant.pause" : "tenant.unpause", after: { paused } });
-      if (!paused && tenant.observedGeneration < tenant.generation) await this.#queue.enqueueReconcile(tx, id, Priority.change);
+      if (!paused && tenant.observedGeneration < tenant.generation)
+        await this.#queue.enqueueReconcile(tx, id, Priority.change);
       return tenant;
     });
   }
@@ -126,7 +131,12 @@ export class DatabaseTenants implements Tenants {
     return this.#db.transaction(async (tx) => {
       const tenant = await locked(tx, id);
       if (tenant.state === "deleted") throw new TenantIsDeleted(id);
-      const operation = await insertOperation(tx, { ...requested(by), tenantId: id, kind: "preview", generation: tenant.generation });
+      const operation = await insertOperation(tx, {
+        ...requested(by),
+        tenantId: id,
+        kind: "preview",
+        generation: tenant.generation,
+      });
       await this.#queue.enqueuePreview(tx, operation.id);
       return operation;
     });
@@ -135,10 +145,17 @@ export class DatabaseTenants implements Tenants {
   async operations(tenantId: number, query: { cursor?: string; limit?: number } = {}): Promise<Page<Operation>> {
     const limit = Math.min(Math.max(query.limit ?? 50, 1), 1_000);
     const before = query.cursor === undefined ? undefined : readCursor(query.cursor).id;
-    const [found, total] = await Promise.all([operationsOf(this.#db, tenantId, before, limit + 1), countOperations(this.#db, tenantId)]);
+    const [found, total] = await Promise.all([
+      operationsOf(this.#db, tenantId, before, limit + 1),
+      countOperations(this.#db, tenantId),
+    ]);
     const items = found.slice(0, limit);
     const last = items.at(-1);
-    return { items, total, nextCursor: found.length > limit && last !== undefined ? writeCursor("", last.id) : undefined };
+    return {
+      items,
+      total,
+      nextCursor: found.length > limit && last !== undefined ? writeCursor("", last.id) : undefined,
+    };
   }
 
   async operation(id: number): Promise<Operation | undefined> {
@@ -147,12 +164,24 @@ export class DatabaseTenants implements Tenants {
 
   watchOperation: Tenants["watchOperation"] = (id, after, signal) => this.#watch.events(id, after, signal);
 
-  waitForOperation: Tenants["waitForOperation"] = async (id, withinMs, signal) => this.#watch.finished(id, withinMs, signal);
+  waitForOperation: Tenants["waitForOperation"] = async (id, withinMs, signal) =>
+    this.#watch.finished(id, withinMs, signal);
 
   /** The operation in which the changed wish is fulfilled, its job, and the audit line. */
-  async #accept(tx: Transaction, tenant: Tenant, by: Actor, line: Pick<AuditLine, "action" | "before" | "after">, priority?: number): Promise<Accepted> {
+  async #accept(
+    tx: Transaction,
+    tenant: Tenant,
+    by: Actor,
+    line: Pick<AuditLine, "action" | "before" | "after">,
+    priority?: number,
+  ): Promise<Accepted> {
     const kind = kindOfRun(tenant);
-    const operation = await insertOperation(tx, { ...requested(by), tenantId: tenant.id, kind, generation: tenant.generation });
+    const operation = await insertOperation(tx, {
+      ...requested(by),
+      tenantId: tenant.id,
+      kind,
+      generation: tenant.generation,
+    });
     const urgent = kind === "provision" || kind === "resume" ? Priority.customer : Priority.change;
     await this.#queue.enqueueReconcile(tx, tenant.id, priority ?? urgent);
     await audit(tx, tenant, by, line);
@@ -167,13 +196,16 @@ export class DatabaseTenants implements Tenants {
 async function locked(tx: Transaction, id: number, expectedGeneration?: number): Promise<Tenant> {
   const tenant = await rows.lockTenant(tx, id);
   if (tenant === undefined) throw new UnknownTenant(id);
-  if (expectedGeneration !== undefined && tenant.generation !== expectedGeneration) throw new StaleGeneration(id, expectedGeneration, tenant.generation);
+  if (expectedGeneration !== undefined && tenant.generation !== expectedGeneration)
+    throw new StaleGeneration(id, expectedGeneration, tenant.generation);
   return tenant;
 }
 
 async function takenError(tx: Transaction, input: NewTenant): Promise<Error> {
-  const other = input.subscriptionId === undefined ? undefined : await rows.tenantBySubscription(tx, input.subscriptionId);
-  if (other !== undefined && other.state !== "deleted") return new SubscriptionTaken(input.subscriptionId ?? "", other.subdomain);
+  const other =
+    input.subscriptionId === undefined ? undefined : await rows.tenantBySubscription(tx, input.subscriptionId);
+  if (other !== undefined && other.state !== "deleted")
+    return new SubscriptionTaken(input.subscriptionId ?? "", other.subdomain);
   return new SubdomainTaken(input.subdomain);
 }
 
@@ -183,10 +215,48 @@ function requested(by: Actor): { requestedBy: string; requestId: string | null }
 
 /** What the audit log keeps of a wish. */
 function publicFacts(tenant: Tenant): Record<string, unknown> {
-  const { subdomain, planType, containerId, localPort, subscriptionId, customerEmail, settings, wanted, wantedReason, generation, graceUntil, deleteAfter } = tenant;
-  return { subdomain, planType, containerId, localPort, subscriptionId, customerEmail, settings, wanted, wantedReason, generation, graceUntil, deleteAfter };
+  const {
+    subdomain,
+    planType,
+    containerId,
+    localPort,
+    subscriptionId,
+    customerEmail,
+    settings,
+    wanted,
+    wantedReason,
+    generation,
+    graceUntil,
+    deleteAfter,
+  } = tenant;
+  return {
+    subdomain,
+    planType,
+    containerId,
+    localPort,
+    subscriptionId,
+    customerEmail,
+    settings,
+    wanted,
+    wantedReason,
+    generation,
+    graceUntil,
+    deleteAfter,
+  };
 }
 
-async function audit(tx: Transaction, tenant: Tenant, by: Actor, line: Pick<AuditLine, "action" | "before" | "after">): Promise<void> {
-  await recordAudit(tx, { actor: by.name, source: by.source, requestId: by.requestId, subjectType: "tenant", subjectId: String(tenant.id), ...line });
+async function audit(
+  tx: Transaction,
+  tenant: Tenant,
+  by: Actor,
+  line: Pick<AuditLine, "action" | "before" | "after">,
+): Promise<void> {
+  await recordAudit(tx, {
+    actor: by.name,
+    source: by.source,
+    requestId: by.requestId,
+    subjectType: "tenant",
+    subjectId: String(tenant.id),
+    ...line,
+  });
 }

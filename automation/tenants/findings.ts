@@ -14,13 +14,22 @@ export interface Findings {
 export const NOTHING_FOUND: Findings = {};
 
 /** Whose name is taken by another, in words; empty when nothing stands in the way. */
-export function takenBy(subdomain: string, hostname: string, found: Findings, owner: { odooRole: string; claimed: boolean }): string[] {
+export function takenBy(
+  subdomain: string,
+  hostname: string,
+  found: Findings,
+  owner: { odooRole: string; claimed: boolean },
+): string[] {
   const taken: string[] = [];
-  if (found.tunnel?.ours === false) taken.push(`the Cloudflare tunnel ${tunnelName(subdomain)} (${found.tunnel.id}) has another secret`);
-  if (found.record?.ours === false) taken.push(`the DNS record ${hostname} (${found.record.is}) has no ownership mark of this tenant`);
+  if (found.tunnel?.ours === false)
+    taken.push(`the Cloudflare tunnel ${tunnelName(subdomain)} (${found.tunnel.id}) has another secret`);
+  if (found.record?.ours === false)
+    taken.push(`the DNS record ${hostname} (${found.record.is}) has no ownership mark of this tenant`);
   if (found.role?.ours === false) taken.push(`the PostgreSQL role ${roleName(subdomain)} has another password`);
   if (found.database !== undefined && !isOurDatabase(found.database, owner)) {
-    taken.push(`the PostgreSQL database ${subdomain} (owner ${found.database.owner}) has no ownership mark of this tenant`);
+    taken.push(
+      `the PostgreSQL database ${subdomain} (owner ${found.database.owner}) has no ownership mark of this tenant`,
+    );
   }
   return taken;
 }
@@ -29,8 +38,13 @@ export function takenBy(subdomain: string, hostname: string, found: Findings, ow
  * An unmarked database is ours when its name was seen to be free, or ours, before the tenant's first run (`claimed`),
  * and it has the owner that we give it.
  */
-function isOurDatabase(database: NonNullable<Findings["database"]>, owner: { odooRole: string; claimed: boolean }): boolean {
-  return database.mark === "ours" || (database.mark === "unmarked" && owner.claimed && database.owner === owner.odooRole);
+function isOurDatabase(
+  database: NonNullable<Findings["database"]>,
+  owner: { odooRole: string; claimed: boolean },
+): boolean {
+  return (
+    database.mark === "ours" || (database.mark === "unmarked" && owner.claimed && database.owner === owner.odooRole)
+  );
 }
 
 const TYPES = {
@@ -89,7 +103,9 @@ export function compareWithState(state: Deployment | undefined, found: Findings)
 /** The state without the forgotten resources and without pending operations; what depended on them no longer does. */
 export function repairedState(state: Deployment, repair: Pick<StateRepair, "forget">): Deployment {
   const gone = new Set(repair.forget);
-  const resources = (state.deployment.resources ?? []).filter(({ urn }) => !gone.has(urn)).map((resource) => withoutDependencies(resource, gone));
+  const resources = (state.deployment.resources ?? [])
+    .filter(({ urn }) => !gone.has(urn))
+    .map((resource) => withoutDependencies(resource, gone));
   const { pending_operations: _, ...deployment } = state.deployment;
   return { ...state, deployment: { ...deployment, resources } };
 }
@@ -101,7 +117,11 @@ function withoutDependencies(resource: StateResource, gone: ReadonlySet<string>)
     ...rest,
     ...(dependencies === undefined ? {} : { dependencies: kept(dependencies) }),
     ...(typeof propertyDependencies === "object" && propertyDependencies !== null
-      ? { propertyDependencies: Object.fromEntries(Object.entries(propertyDependencies).map(([key, urns]) => [key, kept(urns)])) }
+      ? {
+          propertyDependencies: Object.fromEntries(
+            Object.entries(propertyDependencies).map(([key, urns]) => [key, kept(urns)]),
+          ),
+        }
       : {}),
     ...(typeof deletedWith === "string" && !gone.has(deletedWith) ? { deletedWith } : {}),
   };

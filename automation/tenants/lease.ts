@@ -36,8 +36,17 @@ const RELEASE = `
   update tenant_deployments set lease_owner = null, lease_until = null where id = $1 and lease_token = $2`;
 
 /** Undefined when another worker holds it, or there is no such tenant. */
-export async function acquireLease(db: Database, tenantId: number, owner: string, seconds = LEASE_SECONDS): Promise<Lease | undefined> {
-  const { rows } = await db.query<Tenant & { leaseToken: number; takenOver: boolean }>(ACQUIRE, [tenantId, owner, seconds]);
+export async function acquireLease(
+  db: Database,
+  tenantId: number,
+  owner: string,
+  seconds = LEASE_SECONDS,
+): Promise<Lease | undefined> {
+  const { rows } = await db.query<Tenant & { leaseToken: number; takenOver: boolean }>(ACQUIRE, [
+    tenantId,
+    owner,
+    seconds,
+  ]);
   const row = rows[0];
   if (row === undefined) return undefined;
   const { leaseToken: token, takenOver, ...tenant } = row;
@@ -47,15 +56,18 @@ export async function acquireLease(db: Database, tenantId: number, owner: string
     lost.abort(new Fenced(`tenant ${tenantId}`));
   };
   let good = performance.now() + seconds * 1_000;
-  const heartbeat = setInterval(() => {
-    // Late by a freeze or an outage: another worker may have it already.
-    if (performance.now() > good) return lose();
-    const asked = performance.now();
-    db.query(RENEW, [tenantId, token, seconds]).then(
-      ({ rowCount }) => (rowCount === 0 ? lose() : (good = asked + seconds * 1_000)),
-      () => {}, // the database is away: the next beat tries again, until the time is up
-    );
-  }, Math.min(HEARTBEAT_MS, (seconds * 1_000) / 6));
+  const heartbeat = setInterval(
+    () => {
+      // Late by a freeze or an outage: another worker may have it already.
+      if (performance.now() > good) return lose();
+      const asked = performance.now();
+      db.query(RENEW, [tenantId, token, seconds]).then(
+        ({ rowCount }) => (rowCount === 0 ? lose() : (good = asked + seconds * 1_000)),
+        () => {}, // the database is away: the next beat tries again, until the time is up
+      );
+    },
+    Math.min(HEARTBEAT_MS, (seconds * 1_000) / 6),
+  );
   return {
     tenantId,
     token,

@@ -52,7 +52,12 @@ const OPERATIONS_OF_TENANT = `
   select ${OPERATION_COLUMNS} from operations
   where tenant_id = $1 and ($2::bigint is null or id < $2) order by id desc limit $3`;
 
-export async function operationsOf(db: Queryable, tenantId: number, before: number | undefined, limit: number): Promise<Operation[]> {
+export async function operationsOf(
+  db: Queryable,
+  tenantId: number,
+  before: number | undefined,
+  limit: number,
+): Promise<Operation[]> {
   return (await db.query<Operation>(OPERATIONS_OF_TENANT, [tenantId, before ?? null, limit])).rows;
 }
 
@@ -77,7 +82,13 @@ export interface OperationStart {
 }
 
 export async function startOperation(db: Queryable, start: OperationStart): Promise<Operation> {
-  const { rows } = await db.query<Operation>(START_OPERATION, [start.id, start.worker, start.leaseToken, start.generation, start.kind]);
+  const { rows } = await db.query<Operation>(START_OPERATION, [
+    start.id,
+    start.worker,
+    start.leaseToken,
+    start.generation,
+    start.kind,
+  ]);
   return rows[0] as Operation;
 }
 
@@ -118,7 +129,12 @@ const ABANDON_OPERATIONS = `
   returning id`;
 
 /** Ends what a lost worker left running; called by whoever holds the newer lease. Returns how many there were. */
-export async function abandonOperations(db: Queryable, tenantId: number, leaseToken: number, error: string): Promise<number> {
+export async function abandonOperations(
+  db: Queryable,
+  tenantId: number,
+  leaseToken: number,
+  error: string,
+): Promise<number> {
   return (await db.query(ABANDON_OPERATIONS, [tenantId, leaseToken, error])).rowCount;
 }
 
@@ -128,7 +144,11 @@ const INSERT_EVENTS = `
   from jsonb_to_recordset($2::jsonb) as e (sequence integer, at timestamptz, kind text, body jsonb)
   on conflict do nothing`;
 
-export async function insertEvents(db: Queryable, operationId: number, events: readonly Omit<OperationEvent, "operationId">[]): Promise<void> {
+export async function insertEvents(
+  db: Queryable,
+  operationId: number,
+  events: readonly Omit<OperationEvent, "operationId">[],
+): Promise<void> {
   await db.query(INSERT_EVENTS, [operationId, JSON.stringify(events)]);
 }
 

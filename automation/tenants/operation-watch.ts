@@ -32,7 +32,13 @@ export class OperationWatch {
         }
         if (isFinished(operation)) {
           const { status, error, changes: counts, timings } = operation;
-          yield { operationId: id, sequence: last + 1, at: operation.finishedAt ?? new Date(), kind: "finished", body: { status, error, changes: counts, timings } };
+          yield {
+            operationId: id,
+            sequence: last + 1,
+            at: operation.finishedAt ?? new Date(),
+            kind: "finished",
+            body: { status, error, changes: counts, timings },
+          };
           return;
         }
         await changes.next(RECHECK_MS, signal);
@@ -65,7 +71,9 @@ export class OperationWatch {
     return operation;
   }
 
-  async #changesOf(id: number): Promise<{ reset(): void; next(ms: number, signal?: AbortSignal): Promise<void>; stop(): void }> {
+  async #changesOf(
+    id: number,
+  ): Promise<{ reset(): void; next(ms: number, signal?: AbortSignal): Promise<void>; stop(): void }> {
     const bell = new EventTarget();
     let rung = false;
     const stop = await this.#listener.listen(OPERATIONS_CHANNEL, (payload) => {
@@ -78,7 +86,9 @@ export class OperationWatch {
       async next(ms, signal) {
         if (rung || signal?.aborted === true) return;
         const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(ms)));
-        await once(bell, "ring", { signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]) }).catch(() => {});
+        await once(bell, "ring", { signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]) }).catch(
+          () => {},
+        );
       },
       stop,
     };

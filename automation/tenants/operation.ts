@@ -20,24 +20,10 @@ export interface Operation {
   readonly error: string | null;
 }
 
-export type OperationKind =
-  | "provision"
-  | "update"
-  | "suspend"
-  | "resume"
-  | "delete"
-  | "preview"
-  | "repair"
-  | "restart";
+export type OperationKind = "provision" | "update" | "suspend" | "resume" | "delete" | "preview" | "repair" | "restart";
 
 /** `superseded`: a newer wish came before it began, and its operation does this one's work too. */
-export type OperationStatus =
-  | "queued"
-  | "running"
-  | "succeeded"
-  | "failed"
-  | "stalled"
-  | "superseded";
+export type OperationStatus = "queued" | "running" | "succeeded" | "failed" | "stalled" | "superseded";
 
 /** Counts by the engine's step: {create: 3, same: 9}. */
 export type OperationChanges = Readonly<Record<string, number>>;

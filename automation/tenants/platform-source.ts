@@ -13,7 +13,11 @@ export class PlatformSource {
   readonly #makeClouds: (settings: PlatformSettings) => Clouds;
   #current: Promise<Platform>;
 
-  constructor(first: PlatformSettings, read: () => Promise<PlatformSettings>, makeClouds: (settings: PlatformSettings) => Clouds = (settings) => new LiveClouds(settings)) {
+  constructor(
+    first: PlatformSettings,
+    read: () => Promise<PlatformSettings>,
+    makeClouds: (settings: PlatformSettings) => Clouds = (settings) => new LiveClouds(settings),
+  ) {
     this.#read = read;
     this.#makeClouds = makeClouds;
     this.#current = Promise.resolve({ settings: first, clouds: makeClouds(first) });

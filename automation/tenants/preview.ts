@@ -12,9 +12,23 @@ import { tenantById } from "./tenant-rows.ts";
 export async function preview(operationId: number, io: ReconcileIO, signal?: AbortSignal): Promise<void> {
   const operation = await operationById(io.db, operationId);
   const tenant = operation && (await tenantById(io.db, operation.tenantId));
-  if (operation === undefined || tenant === undefined || operation.status === "succeeded" || operation.status === "failed") return;
-  await startOperation(io.db, { id: operation.id, worker: io.worker, leaseToken: null, generation: tenant.generation, kind: "preview" });
-  const recorder = new Recorder(io.db, operation.id, (error) => io.log.error({ err: error }, "a preview's events could not be stored"));
+  if (
+    operation === undefined ||
+    tenant === undefined ||
+    operation.status === "succeeded" ||
+    operation.status === "failed"
+  )
+    return;
+  await startOperation(io.db, {
+    id: operation.id,
+    worker: io.worker,
+    leaseToken: null,
+    generation: tenant.generation,
+    kind: "preview",
+  });
+  const recorder = new Recorder(io.db, operation.id, (error) =>
+    io.log.error({ err: error }, "a preview's events could not be stored"),
+  );
   let hide = (text: string): string => text;
   try {
     const { settings: platform } = await io.platform();
@@ -35,6 +49,11 @@ export async function preview(operationId: number, io: ReconcileIO, signal?: Abo
     await recorder.flush();
     const { reason, detail } = classify(error);
     const result = error instanceof EngineFailure ? error.result : undefined;
-    await finishOperation(io.db, { ...result, id: operation.id, status: "failed", error: `${reason}: ${hide(detail)}` });
+    await finishOperation(io.db, {
+      ...result,
+      id: operation.id,
+      status: "failed",
+      error: `${reason}: ${hide(detail)}`,
+    });
   }
 }

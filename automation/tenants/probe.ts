@@ -47,21 +47,33 @@ export function edgeProbe(options: ProbeOptions = {}): Probe {
   };
 }
 
-type Ask = (path: string, init: { base: string; method?: string; body?: string; upgrade?: boolean; signal?: AbortSignal | undefined }) => Promise<Answer>;
+type Ask = (
+  path: string,
+  init: { base: string; method?: string; body?: string; upgrade?: boolean; signal?: AbortSignal | undefined },
+) => Promise<Answer>;
 
 async function look(request: ProbeRequest, ask: Ask): Promise<string | undefined> {
   const init = { base: request.url, signal: request.signal };
   const login = await ask("/web/login", init);
   if (login.status === 530) return `Cloudflare sees no connector${/1033/.test(login.body) ? " (error 1033)" : ""}`;
-  if (request.expect === "suspended") return login.status === 503 ? undefined : `visitors get ${login.status} instead of the 503 page`;
+  if (request.expect === "suspended")
+    return login.status === 503 ? undefined : `visitors get ${login.status} instead of the 503 page`;
   if (login.status !== 200) return `/web/login answers ${login.status}`;
   if (!/name="login"/.test(login.body)) return "/web/login shows no login form";
   const shown = /<(?:input|select)[^>]*name="db"[^>]*value="([^"]*)"/.exec(login.body)?.[1];
   if (shown !== undefined && shown !== request.subdomain) return `/web/login is of the database ${shown}`;
   const [manager, live, session] = await Promise.all([
     ask("/web/database/manager", init),
-    ask(request.liveRoute === "websocket" ? "/websocket" : "/longpolling/poll", { ...init, upgrade: request.liveRoute === "websocket" }),
-    request.login && ask("/web/session/authenticate", { ...init, method: "POST", body: authentication(request.subdomain, request.login) }),
+    ask(request.liveRoute === "websocket" ? "/websocket" : "/longpolling/poll", {
+      ...init,
+      upgrade: request.liveRoute === "websocket",
+    }),
+    request.login &&
+      ask("/web/session/authenticate", {
+        ...init,
+        method: "POST",
+        body: authentication(request.subdomain, request.login),
+      }),
   ]);
   if (![401, 403, 404].includes(manager.status)) return `the database manager is open: it answers ${manager.status}`;
   if (live.status >= 500) return `the ${request.liveRoute} route answers ${live.status}`;
@@ -75,8 +87,14 @@ function authentication(db: string, { login, password }: { login: string; passwo
 function problemOfSession(answer: Answer, subdomain: string): string | undefined {
   if (answer.status !== 200) return `the login answers ${answer.status}`;
   try {
-    const { result, error } = JSON.parse(answer.body) as { result?: { uid?: unknown; db?: unknown }; error?: { data?: { name?: string } } };
-    if (typeof result?.uid === "number") return result.db === undefined || result.db === subdomain ? undefined : `the login is into the database ${String(result.db)}`;
+    const { result, error } = JSON.parse(answer.body) as {
+      result?: { uid?: unknown; db?: unknown };
+      error?: { data?: { name?: string } };
+    };
+    if (typeof result?.uid === "number")
+      return result.db === undefined || result.db === subdomain
+        ? undefined
+        : `the login is into the database ${String(result.db)}`;
     return `the administrator's login is refused (${error?.data?.name ?? "no user id"})`;
   } catch {
     return "the login's answer is not JSON";
@@ -98,9 +116,17 @@ function asker(edgeAddress: string | undefined): Ask {
       headers: {
         host: url.host,
         "user-agent": "odoosaas-probe",
-        ...(init.body === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(init.body) }),
+        ...(init.body === undefined
+          ? {}
+          : { "content-type": "application/json", "content-length": Buffer.byteLength(init.body) }),
         ...(init.upgrade === true
-          ? { connection: "Upgrade", upgrade: "websocket", origin: url.origin, "sec-websocket-version": "13", "sec-websocket-key": "cHJvYmUtb2RvbzEyMzQ1Ng==" }
+          ? {
+              connection: "Upgrade",
+              upgrade: "websocket",
+              origin: url.origin,
+              "sec-websocket-version": "13",
+              "sec-websocket-key": "cHJvYmUtb2RvbzEyMzQ1Ng==",
+            }
           : {}),
       },
       agent: false,
@@ -113,6 +139,8 @@ function asker(edgeAddress: string | undefined): Ask {
     });
     asked.end(init.body);
     const answer = await promise;
-    return answer === "upgraded" ? { status: 101, body: "" } : { status: answer.statusCode ?? 0, body: await text(answer) };
+    return answer === "upgraded"
+      ? { status: 101, body: "" }
+      : { status: answer.statusCode ?? 0, body: await text(answer) };
   };
 }

@@ -18,7 +18,8 @@ export const REASONS = {
     retried: "never",
   },
   "database-missing": {
-    means: "The tenant's database does not exist any more, though nobody asked for its deletion. Nothing was made in its place.",
+    means:
+      "The tenant's database does not exist any more, though nobody asked for its deletion. Nothing was made in its place.",
     remedy: "Restore it from a backup under the same name and owner; then press Retry.",
     retried: "never",
   },
@@ -39,7 +40,8 @@ export const REASONS = {
   },
   "host-key-changed": {
     means: "The host shows another SSH key than the one in the platform's settings; nothing was sent to it.",
-    remedy: "If the host was rebuilt, set its new key in the platform's settings; then press Retry. Otherwise treat it as an attack.",
+    remedy:
+      "If the host was rebuilt, set its new key in the platform's settings; then press Retry. Otherwise treat it as an attack.",
     retried: "never",
   },
   "host-login-refused": {
@@ -125,7 +127,11 @@ export type ReasonKey = keyof typeof REASONS;
 export const FEW = 5;
 
 /** What became of a failed run: which state, and when it is tried again (null: never by itself). */
-export function afterFailure(reason: ReasonKey, attempts: number, random = Math.random()): { state: "failed" | "stalled"; retryInMs: number | null } {
+export function afterFailure(
+  reason: ReasonKey,
+  attempts: number,
+  random = Math.random(),
+): { state: "failed" | "stalled"; retryInMs: number | null } {
   const { retried }: Reason = REASONS[reason];
   if (retried === "never" || (retried === "few" && attempts >= FEW)) return { state: "stalled", retryInMs: null };
   // Full jitter on the upper half: a common cause must not bring all tenants back at the same moment.

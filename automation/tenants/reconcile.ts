@@ -45,8 +45,16 @@ export async function reconcile(tenantId: number, io: ReconcileIO, stop?: AbortS
   }
 }
 
-async function carryOut(io: ReconcileIO, lease: Lease, step: ActiveStep, operation: Operation, stop?: AbortSignal): Promise<Reconciled> {
-  const recorder = new Recorder(io.db, operation.id, (error) => io.log.error({ err: error, operation: operation.id }, "an operation's events could not be stored"));
+async function carryOut(
+  io: ReconcileIO,
+  lease: Lease,
+  step: ActiveStep,
+  operation: Operation,
+  stop?: AbortSignal,
+): Promise<Reconciled> {
+  const recorder = new Recorder(io.db, operation.id, (error) =>
+    io.log.error({ err: error, operation: operation.id }, "an operation's events could not be stored"),
+  );
   const timings: Record<string, number> = {};
   let hide = (text: string): string => text;
   try {
@@ -56,7 +64,20 @@ async function carryOut(io: ReconcileIO, lease: Lease, step: ActiveStep, operati
     hide = redactor(secrets);
     const host = placeOf(platform, lease.tenant);
     const signal = stop === undefined ? lease.signal : AbortSignal.any([lease.signal, stop]);
-    const run: Run = { io, lease, step, operation, platform, host, clouds, settings, secrets, recorder, signal, timings };
+    const run: Run = {
+      io,
+      lease,
+      step,
+      operation,
+      platform,
+      host,
+      clouds,
+      settings,
+      secrets,
+      recorder,
+      signal,
+      timings,
+    };
     const result = step.kind === "delete" ? await tearDown(run) : await bringUp(run);
     await recorder.flush();
     return { kind: "done", again: await recordSuccess(io.db, lease, step, operation, { result, timings }, io.worker) };
@@ -64,8 +85,15 @@ async function carryOut(io: ReconcileIO, lease: Lease, step: ActiveStep, operati
     await recorder.flush();
     if (lease.signal.aborted || error instanceof Fenced) throw lease.signal.aborted ? lease.signal.reason : error;
     const { reason, detail } = classify(error);
-    if (reason === "unexpected") io.log.error({ err: error, operation: operation.id, tenant: lease.tenantId }, "a reconcile failed unexpectedly");
-    const retryInMs = await recordFailure(io.db, lease, operation, { reason, detail: hide(detail), error, timings }, io.worker);
+    if (reason === "unexpected")
+      io.log.error({ err: error, operation: operation.id, tenant: lease.tenantId }, "a reconcile failed unexpectedly");
+    const retryInMs = await recordFailure(
+      io.db,
+      lease,
+      operation,
+      { reason, detail: hide(detail), error, timings },
+      io.worker,
+    );
     return { kind: "failed", retryInMs };
   }
 }
@@ -73,7 +101,8 @@ async function carryOut(io: ReconcileIO, lease: Lease, step: ActiveStep, operati
 /** The plan and the host must exist: the program would refuse too, but only after the engine's start. */
 function placeOf(platform: PlatformSettings, tenant: Tenant): HostSettings {
   const host = platform.hosts.find(({ id }) => id === tenant.containerId);
-  if (host === undefined) throw new TenantFailure("settings-invalid", `container_id: this platform has no host ${tenant.containerId}`);
+  if (host === undefined)
+    throw new TenantFailure("settings-invalid", `container_id: this platform has no host ${tenant.containerId}`);
   if (platform.plans[tenant.planType] === undefined && tenant.wanted !== "deleted") {
     throw new TenantFailure("settings-invalid", `plan_type: this platform has no plan "${tenant.planType}"`);
   }

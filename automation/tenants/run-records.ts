@@ -3,7 +3,13 @@ import type { Database, Queryable, Transaction } from "../db/database.ts";
 import { EngineFailure, type EngineResult } from "../engine/engine.ts";
 import { checkLease, type Lease } from "./lease.ts";
 import type { Step } from "./next-step.ts";
-import { abandonOperations, finishOperation, insertOperation, startOperation, waitingOperation } from "./operation-rows.ts";
+import {
+  abandonOperations,
+  finishOperation,
+  insertOperation,
+  startOperation,
+  waitingOperation,
+} from "./operation-rows.ts";
 import type { Operation } from "./operation.ts";
 import { afterFailure, type ReasonKey } from "./reasons.ts";
 import type { Tenant } from "./tenant.ts";
@@ -21,8 +27,20 @@ export async function recordAttempt(db: Database, lease: Lease, step: ActiveStep
     await tx.query(SET_STATE, [tenant.id, step.during]);
     const waiting =
       (await waitingOperation(tx, tenant.id)) ??
-      (await insertOperation(tx, { tenantId: tenant.id, kind: step.kind, generation: tenant.generation, requestedBy: `worker:${worker}`, requestId: null }));
-    return startOperation(tx, { id: waiting.id, worker, leaseToken: token, generation: tenant.generation, kind: step.kind });
+      (await insertOperation(tx, {
+        tenantId: tenant.id,
+        kind: step.kind,
+        generation: tenant.generation,
+        requestedBy: `worker:${worker}`,
+        requestId: null,
+      }));
+    return startOperation(tx, {
+      id: waiting.id,
+      worker,
+      leaseToken: token,
+      generation: tenant.generation,
+      kind: step.kind,
+    });
   });
 }
 
@@ -36,7 +54,13 @@ export async function recordClaim(db: Database, lease: Lease): Promise<void> {
 }
 
 /** What a repair did to the state, told before it takes effect. */
-export async function recordRepair(db: Database, lease: Lease, worker: string, action: string, after: unknown): Promise<void> {
+export async function recordRepair(
+  db: Database,
+  lease: Lease,
+  worker: string,
+  action: string,
+  after: unknown,
+): Promise<void> {
   await db.transaction(async (tx) => {
     await checkLease(tx, lease);
     await audit(tx, lease.tenant, worker, { action, after });
@@ -60,7 +84,14 @@ const SET_CONVERGED = `
   returning generation`;
 
 /** The wish of that generation is fulfilled. Returns whether a newer one has come meanwhile. */
-export async function recordSuccess(db: Database, lease: Lease, step: ActiveStep, operation: Operation, outcome: Outcome, worker: string): Promise<boolean> {
+export async function recordSuccess(
+  db: Database,
+  lease: Lease,
+  step: ActiveStep,
+  operation: Operation,
+  outcome: Outcome,
+  worker: string,
+): Promise<boolean> {
   return db.transaction(async (tx) => {
     await checkLease(tx, lease);
     const { tunnelId, url, directUrl } = outcome.result.outputs as Partial<Record<string, string>>;
@@ -74,8 +105,18 @@ export async function recordSuccess(db: Database, lease: Lease, step: ActiveStep
       step.then === "active",
     ]);
     const { changes, resources, diagnostics } = outcome.result;
-    await finishOperation(tx, { id: operation.id, status: "succeeded", changes, resources, diagnostics, timings: outcome.timings });
-    await audit(tx, lease.tenant, worker, { action: `tenant.${step.then}`, after: { state: step.then, operation: operation.id } });
+    await finishOperation(tx, {
+      id: operation.id,
+      status: "succeeded",
+      changes,
+      resources,
+      diagnostics,
+      timings: outcome.timings,
+    });
+    await audit(tx, lease.tenant, worker, {
+      action: `tenant.${step.then}`,
+      after: { state: step.then, operation: operation.id },
+    });
     return (rows[0]?.generation ?? 0) > operation.generation;
   });
 }
@@ -95,7 +136,13 @@ export interface Failure {
 }
 
 /** Returns after how many milliseconds it is to be tried again; null for never by itself. */
-export async function recordFailure(db: Database, lease: Lease, operation: Operation, failure: Failure, worker: string): Promise<number | null> {
+export async function recordFailure(
+  db: Database,
+  lease: Lease,
+  operation: Operation,
+  failure: Failure,
+  worker: string,
+): Promise<number | null> {
   const { state, retryInMs } = afterFailure(failure.reason, lease.tenant.attempts + 1);
   const result = failure.error instanceof EngineFailure ? failure.error.result : undefined;
   await db.transaction(async (tx) => {
@@ -110,14 +157,28 @@ export async function recordFailure(db: Database, lease: Lease, operation: Opera
       timings: failure.timings,
       error: `${failure.reason}: ${failure.detail}`,
     });
-    await audit(tx, lease.tenant, worker, { action: `tenant.${state}`, after: { state, reason: failure.reason, operation: operation.id } });
+    await audit(tx, lease.tenant, worker, {
+      action: `tenant.${state}`,
+      after: { state, reason: failure.reason, operation: operation.id },
+    });
   });
   return retryInMs;
 }
 
-async function audit(tx: Transaction, tenant: Tenant, worker: string, line: Pick<AuditLine, "action" | "after">): Promise<void> {
+async function audit(
+  tx: Transaction,
+  tenant: Tenant,
+  worker: string,
+  line: Pick<AuditLine, "action" | "after">,
+): Promise<void> {
   const before = { state: tenant.state };
-  await recordAudit(tx, { actor: `worker:${worker}`, subjectType: "tenant", subjectId: String(tenant.id), before, ...line });
+  await recordAudit(tx, {
+    actor: `worker:${worker}`,
+    subjectType: "tenant",
+    subjectId: String(tenant.id),
+    before,
+    ...line,
+  });
 }
 
 const LOST_WORKERS = `
@@ -125,6 +186,9 @@ const LOST_WORKERS = `
   from operations where tenant_id = $1 and worker is not null and status <> 'running' order by id desc limit 20`;
 
 /** Runs of this tenant that have ended, whichever way: whose lock may have been left behind. */
-export async function endedRuns(db: Queryable, tenantId: number): Promise<readonly { worker: string; startedAt: Date; finishedAt: Date }[]> {
+export async function endedRuns(
+  db: Queryable,
+  tenantId: number,
+): Promise<readonly { worker: string; startedAt: Date; finishedAt: Date }[]> {
   return (await db.query<{ worker: string; startedAt: Date; finishedAt: Date }>(LOST_WORKERS, [tenantId])).rows;
 }

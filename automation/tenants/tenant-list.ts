@@ -41,7 +41,10 @@ export async function listTenants(db: Queryable, query: TenantQuery = {}): Promi
      order by ${column} ${order}, id ${order} limit $8`,
     [...filter, after?.key ?? null, after?.id ?? null, limit + 1],
   );
-  const count = await db.query<{ total: number }>(`select count(*)::int as total from tenant_deployments where ${FILTER}`, filter);
+  const count = await db.query<{ total: number }>(
+    `select count(*)::int as total from tenant_deployments where ${FILTER}`,
+    filter,
+  );
   const shown = page.rows.slice(0, limit);
   const last = shown.at(-1);
   return {
@@ -62,5 +65,9 @@ export function readCursor(cursor: string): { key: string; id: number } {
   } catch {
     // refused below
   }
-  throw new FieldError("this is not a cursor of a page", { field: "cursor", value: cursor, remedy: "Use next_cursor of the page before, with the same sort order." });
+  throw new FieldError("this is not a cursor of a page", {
+    field: "cursor",
+    value: cursor,
+    remedy: "Use next_cursor of the page before, with the same sort order.",
+  });
 }

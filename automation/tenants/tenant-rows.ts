@@ -164,6 +164,9 @@ const DUE_TENANTS = `
   order by updated_at limit $1`;
 
 /** Tenants whose wish is not fulfilled and whom nobody works on: what the sweep queues again. */
-export async function dueTenants(db: Queryable, limit: number): Promise<readonly { id: number; containerId: number }[]> {
+export async function dueTenants(
+  db: Queryable,
+  limit: number,
+): Promise<readonly { id: number; containerId: number }[]> {
   return (await db.query<{ id: number; containerId: number }>(DUE_TENANTS, [limit])).rows;
 }

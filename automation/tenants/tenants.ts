@@ -106,10 +106,7 @@ export interface Tenants {
   /** Records an operation that computes what a reconcile would change, and queues it. */
   preview(id: number, by: Actor): Promise<Operation>;
   /** Newest first. */
-  operations(
-    tenantId: number,
-    query?: { cursor?: string; limit?: number },
-  ): Promise<Page<Operation>>;
+  operations(tenantId: number, query?: { cursor?: string; limit?: number }): Promise<Page<Operation>>;
   operation(id: number): Promise<Operation | undefined>;
   /** Events after `after` (a sequence), in order, those to come included, until the operation has finished. */
   watchOperation(id: number, after?: number, signal?: AbortSignal): AsyncIterable<OperationEvent>;

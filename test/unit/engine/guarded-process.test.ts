@@ -15,7 +15,11 @@ test("a guarded command's output and exit code are its own", async () => {
 });
 
 test("a polite signal reaches the command, which may take its time", async () => {
-  const child = spawnGuarded("bash", ["-c", "trap 'sleep 0.2; echo bye; exit 4' INT; echo ready; while :; do sleep 0.05; done"], { env });
+  const child = spawnGuarded(
+    "bash",
+    ["-c", "trap 'sleep 0.2; echo bye; exit 4' INT; echo ready; while :; do sleep 0.05; done"],
+    { env },
+  );
   await once(child.stdout!, "data");
   child.kill("SIGINT");
   assert.deepEqual(await once(child, "exit"), [4, null]);
@@ -26,7 +30,12 @@ test("killing takes the command's own children along", async () => {
   const [line] = (await once(child.stdout!, "data")) as [Buffer];
   killGuarded(child);
   await once(child, "exit");
-  await until("the grandchild's end", () => isAlive(Number(line)), (alive) => !alive, 2_000);
+  await until(
+    "the grandchild's end",
+    () => isAlive(Number(line)),
+    (alive) => !alive,
+    2_000,
+  );
 });
 
 for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
@@ -36,12 +45,19 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
       const child = spawnGuarded("bash", ["-c", "echo $$; sleep 1000"], { env: process.env, limitSeconds: 1 });
       child.stdout.pipe(process.stdout);
       setInterval(() => child.stdin.write("\\n"), 200);`;
-    const starter = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+    const starter = spawn(process.execPath, ["--input-type=module-typescript", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     t.after(() => starter.kill("SIGKILL"));
     const [line] = (await once(starter.stdout, "data")) as [Buffer];
     assert.ok(isAlive(Number(line)));
     starter.kill(signal);
-    await until("the command's end", () => isAlive(Number(line)), (alive) => !alive, 4_000);
+    await until(
+      "the command's end",
+      () => isAlive(Number(line)),
+      (alive) => !alive,
+      4_000,
+    );
   });
 }
 
