@@ -1,4 +1,5 @@
 import { PLATFORM_SECRETS, PlatformSettings } from "../../components/settings/platform-settings.ts";
+import { PROJECT } from "../../components/settings/stack-config.ts";
 import type { Instance } from "../instance.ts";
 import { HOST_ID, tunnelEdge } from "./host.ts";
 import type { InstanceSecrets } from "./secrets.ts";
@@ -43,14 +44,18 @@ export function platformSettings(instance: Instance, secrets: InstanceSecrets, h
   });
 }
 
-/** Splits settings into what a stack's file shows and what it must hold encrypted. */
+/** Splits settings into what a stack's file shows and what it must hold encrypted, both by the file's keys. */
 export function splitSecrets(settings: PlatformSettings): {
   plain: Record<string, unknown>;
   secret: Record<string, string>;
 } {
   const isSecret = (key: string) => PLATFORM_SECRETS.some((name) => name === key);
   return {
-    plain: Object.fromEntries(Object.entries(settings).filter(([key]) => !isSecret(key))),
-    secret: Object.fromEntries(PLATFORM_SECRETS.map((key) => [key, settings[key]])),
+    plain: Object.fromEntries(
+      Object.entries(settings)
+        .filter(([key]) => !isSecret(key))
+        .map(([key, value]) => [`${PROJECT}:${key}`, value]),
+    ),
+    secret: Object.fromEntries(PLATFORM_SECRETS.map((key) => [`${PROJECT}:${key}`, settings[key]])),
   };
 }

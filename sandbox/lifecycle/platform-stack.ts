@@ -57,8 +57,7 @@ export async function upPlatform(
   const { plain, secret } = splitSecrets(settings);
   writeStackFile(instance, PLATFORM_STACK, plain);
   progress("encrypting its secrets");
-  for (const [key, value] of Object.entries(secret))
-    await pulumi(["config", "set", "--secret", `odoosaas:${key}`], value);
+  for (const [key, value] of Object.entries(secret)) await pulumi(["config", "set", "--secret", key], value);
   progress("pulumi up");
   const log = openLog(platformLog(instance));
   try {

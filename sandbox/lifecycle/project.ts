@@ -30,7 +30,7 @@ export function stackFile(instance: Instance, stack: string): string {
 }
 
 /**
- * Writes a stack's file with these values, as JSON, which is YAML as well. The engine's own lines, which tell how the
+ * Writes a stack's file with these values, by their full keys ("odoosaas:domain"), as JSON, which is YAML as well. The engine's own lines, which tell how the
  * stack's secrets are encrypted, are kept.
  */
 export function writeStackFile(instance: Instance, stack: string, values: Record<string, unknown>): void {
@@ -42,6 +42,6 @@ export function writeStackFile(instance: Instance, stack: string, values: Record
 /** The text of a stack's file, from its former text. */
 export function stackFileText(before: string, values: Record<string, unknown>): string {
   const encryption = before.split("\n").filter((line) => /^(encryptionsalt|secretsprovider|encryptedkey):/.test(line));
-  const config = Object.entries(values).map(([key, value]) => `  odoosaas:${key}: ${JSON.stringify(value)}`);
+  const config = Object.entries(values).map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`);
   return `${[...encryption, "config:", ...config].join("\n")}\n`;
 }

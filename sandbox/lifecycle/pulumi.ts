@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { TenantSettings } from "../../components/settings/tenant-settings.ts";
 import { engineEnvironment } from "../engine/environment.ts";
 import { provideEngine } from "../engine/provide.ts";
 import type { Instance } from "../instance.ts";
@@ -52,6 +51,8 @@ async function writeTenantFile(instance: Instance, subdomain: string): Promise<v
   const secrets = instanceSecrets(instance);
   const tenant = (await listTenants(instance, secrets)).find((each) => each.subdomain === subdomain);
   if (!tenant) return; // a stack that an operator makes by hand brings its own configuration
-  const settings = TenantSettings.parse(await askApi(instance, secrets, `/api/tenants/${tenant.id}/config`));
-  writeStackFile(instance, subdomain, { tenant: settings });
+  const { config } = (await askApi(instance, secrets, `/api/tenants/${tenant.id}/config`)) as {
+    config: Record<string, unknown>;
+  };
+  writeStackFile(instance, subdomain, config);
 }

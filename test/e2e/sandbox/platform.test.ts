@@ -51,7 +51,7 @@ test("the platform's stack comes up once, previews clean, and shows no secret", 
     }
     for (const [where, text] of texts) {
       for (const [key, value] of Object.entries(secret)) {
-        const piece = key === "sshPrivateKey" ? (value.split("\n")[2] ?? "") : value;
+        const piece = key === "odoosaas:sshPrivateKey" ? (value.split("\n")[2] ?? "") : value;
         assert.ok(!text.includes(piece), `${key} is plain in ${where}`);
       }
     }

@@ -29,7 +29,7 @@ test("the sandbox's settings are a platform's configuration like any other", (t)
   const settings = platformSettings(made, instanceSecrets(made), HOST_KEY);
   const { plain, secret } = splitSecrets(settings);
   const asPulumiTells = Object.entries({ ...plain, ...secret }).map(([key, value]): [string, string] => [
-    `odoosaas:${key}`,
+    key,
     typeof value === "string" ? value : JSON.stringify(value),
   ]);
   assert.deepEqual(readStackConfig(Object.fromEntries(asPulumiTells)), { kind: "platform", settings });
@@ -43,10 +43,10 @@ test("a platform's secrets are kept apart from what its file shows", (t) => {
   const { plain, secret } = splitSecrets(platformSettings(made, secrets, HOST_KEY));
   const shown = JSON.stringify(plain);
   assert.deepEqual(Object.keys(secret).toSorted(), [
-    "cloudflareApiToken",
-    "masterKey",
-    "postgresPassword",
-    "sshPrivateKey",
+    "odoosaas:cloudflareApiToken",
+    "odoosaas:masterKey",
+    "odoosaas:postgresPassword",
+    "odoosaas:sshPrivateKey",
   ]);
   for (const value of Object.values(secret)) assert.ok(!shown.includes(value));
 });
@@ -62,11 +62,12 @@ test("the instance's project runs the checkout's program, and has stack files of
 
 test("a stack's file is rewritten without losing the key to its secrets", () => {
   const before = "encryptionsalt: v1:abc=:v1:def:ghi==\nconfig:\n  odoosaas:old: 1\n";
+  const values = { "odoosaas:domain": "odoo.localhost", "odoosaas:hosts": [{ id: 105, note: 'a: "b" #c' }] };
   assert.equal(
-    stackFileText(before, { domain: "odoo.localhost", hosts: [{ id: 105, note: 'a: "b" #c' }] }),
+    stackFileText(before, values),
     'encryptionsalt: v1:abc=:v1:def:ghi==\nconfig:\n  odoosaas:domain: "odoo.localhost"\n  odoosaas:hosts: [{"id":105,"note":"a: \\"b\\" #c"}]\n',
   );
-  assert.equal(stackFileText("", { a: 1 }), "config:\n  odoosaas:a: 1\n");
+  assert.equal(stackFileText("", { "odoosaas:a": 1 }), "config:\n  odoosaas:a: 1\n");
 });
 
 test("the tenant is found in the engine's arguments, however they name its stack", () => {
