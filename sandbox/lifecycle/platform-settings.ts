@@ -7,7 +7,7 @@ import type { InstanceSecrets } from "./secrets.ts";
 /** Plans that the sandbox offers, with their monthly prices at the emulated Stripe. */
 export const PLANS = {
   starter: { settings: { connectionLimit: 20 }, price: "price_starter", unitAmount: 2_900 },
-  business: { settings: { connectionLimit: 40 }, price: "price_business", unitAmount: 9_900 },
+  business: { settings: { connectionLimit: 40, modules: ["contacts"] }, price: "price_business", unitAmount: 9_900 },
 } as const;
 
 /**
@@ -36,6 +36,8 @@ export function platformSettings(instance: Instance, secrets: InstanceSecrets, h
       },
     ],
     template: { languages: ["fr_FR", "de_DE", "es_ES"] },
+    // The emulated Stripe's own page has a button that pays.
+    suspendedPage: { payUrl: `http://127.0.0.1:${instance.ports.stripe}/?tenant={subdomain}` },
     plans: Object.fromEntries(Object.entries(PLANS).map(([name, plan]) => [name, plan.settings])),
     masterKey: secrets.masterKey,
     cloudflareApiToken: secrets.cloudflare.apiToken,

@@ -69,6 +69,8 @@ export async function startWorld(options: SandboxOptions = {}): Promise<World> {
     hostKey: hostSettings.ssh.hostKey,
   });
   const envVars = await sandbox.engineEnvironment();
+  // The Automation API looks for the engine on this process's own PATH.
+  process.env["PATH"] = envVars["PATH"];
   const visit: World["visit"] = (subdomain, path, asked = {}) => visitEdge(sandbox, subdomain, path, asked);
   return {
     sandbox,
