@@ -21,18 +21,18 @@ import { PlatformSource } from "./tenants/platform-source.ts";
 import { edgeProbe } from "./tenants/probe.ts";
 import { startWorker } from "./worker.ts";
 
-const settings = readOrExit();
-const log = pino({
-  level: settings.logLevel,
-  base: { role: settings.role, pid: process.pid },
+const given = readOrExit();
+const logger = pino({
+  level: given.logLevel,
+  base: { role: given.role, pid: process.pid },
   timestamp: pino.stdTimeFunctions.isoTime,
   serializers: { err: loggedError },
   redact: { paths: [...REDACTED_PATHS], censor: "[redacted]" },
 });
 const stopping = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stopping.abort());
-await serve(settings, log).catch((error: unknown) => {
-  log.fatal({ err: error }, "the server could not go on");
+await serve(given, logger).catch((error: unknown) => {
+  logger.fatal({ err: error }, "the server could not go on");
   process.exitCode = 1;
 });
 // Sockets of clients that a library keeps must not hold up an orderly end.
@@ -202,7 +202,7 @@ async function serveHealth(port: number, db: Database, leaving: AbortSignal): Pr
         : Promise.resolve();
     ready.then(
       () => response.writeHead(200).end("ok\n"),
-      (error: Error) => response.writeHead(503).end(`${error.message}\n`),
+      (error: unknown) => response.writeHead(503).end(`${(error as Error).message}\n`),
     );
   }).listen(port, "127.0.0.1");
   return async () => {

@@ -31,8 +31,8 @@ export interface DatabaseOptions {
 
 /** bigint columns are counters and identity keys here: far below 2^53, so they are read as numbers. */
 const types: pg.CustomTypesConfig = {
-  getTypeParser: (oid: number, format?: "text" | "binary") =>
-    oid === pg.types.builtins.INT8 && format !== "binary" ? Number : pg.types.getTypeParser(oid, format as "text"),
+  getTypeParser: (oid: number, format?: "text" | "binary"): unknown =>
+    oid === pg.types.builtins.INT8 && format !== "binary" ? Number : pg.types.getTypeParser(oid, format),
 };
 
 /** The server's own database: a pool of connections, transactions, and notifications. */
@@ -66,7 +66,7 @@ export class Database implements Queryable {
       await client.query("commit");
       return result;
     } catch (error) {
-      await client.query("rollback").catch((failure: Error) => (broken = failure)); // a broken connection is not reused
+      await client.query("rollback").catch((failure: unknown) => (broken = failure as Error)); // a broken connection is not reused
       throw error;
     } finally {
       client.release(broken);

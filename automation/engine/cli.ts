@@ -1,7 +1,6 @@
-import type { ChildProcess } from "node:child_process";
 import { text } from "node:stream/consumers";
 import { Fenced } from "./engine.ts";
-import { killGuarded, spawnGuarded } from "./guarded-process.ts";
+import { type GuardedProcess, killGuarded, spawnGuarded } from "./guarded-process.ts";
 
 /** Milliseconds that a cancelled update has to end its resource operations in flight before it is killed. */
 const GRACE_MS = 10_000;
@@ -27,14 +26,14 @@ export async function runCli(args: readonly string[], options: CliOptions): Prom
   const child = spawnGuarded(options.command, args, { cwd: options.cwd, env: options.env });
   const stop = stopOnAbort(child, options.signal);
   try {
-    const [stdout, stderr, code] = await Promise.all([text(child.stdout!), text(child.stderr!), exitCode(child)]);
+    const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exitCode(child)]);
     return { code, stdout, stderr };
   } finally {
     stop();
   }
 }
 
-function stopOnAbort(child: ChildProcess, signal: AbortSignal | undefined): () => void {
+function stopOnAbort(child: GuardedProcess, signal: AbortSignal | undefined): () => void {
   if (signal === undefined) return () => {};
   let timer: NodeJS.Timeout | undefined;
   const stop = (): void => {
@@ -50,7 +49,7 @@ function stopOnAbort(child: ChildProcess, signal: AbortSignal | undefined): () =
   };
 }
 
-async function exitCode(child: ChildProcess): Promise<number> {
+async function exitCode(child: GuardedProcess): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code, signal) => resolve(code ?? (signal === "SIGKILL" ? 137 : 130)));

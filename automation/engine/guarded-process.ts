@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
 import { setInterval } from "node:timers";
 
 const GUARD = new URL("./guard.sh", import.meta.url).pathname;
@@ -16,21 +17,23 @@ export interface GuardedOptions {
   limitSeconds?: number;
 }
 
-const fed = new Set<ChildProcess>();
+export type GuardedProcess = ChildProcessByStdio<Writable, Readable, Readable>;
+
+const fed = new Set<GuardedProcess>();
 let feeding: NodeJS.Timeout | undefined;
 
 /**
  * Starts a command that dies with this process, even when that is killed or frozen. Standard output and error are
  * pipes. Signals to the returned process are passed on; `killGuarded` ends the whole tree at once.
  */
-export function spawnGuarded(command: string, args: readonly string[], options: GuardedOptions): ChildProcess {
+export function spawnGuarded(command: string, args: readonly string[], options: GuardedOptions): GuardedProcess {
   const child = spawn("bash", [GUARD, String(options.limitSeconds ?? GUARD_LIMIT_SECONDS), command, ...args], {
     cwd: options.cwd,
     env: options.env,
     stdio: ["pipe", "pipe", "pipe"],
     detached: true, // a session of its own: a Ctrl-C at the terminal is for the server, which drains
   });
-  child.stdin?.on("error", () => {}); // it has ended
+  child.stdin.on("error", () => {}); // it has ended
   fed.add(child);
   feeding ??= setInterval(feed, 2_000).unref();
   const forget = (): void => {
@@ -45,10 +48,10 @@ export function spawnGuarded(command: string, args: readonly string[], options: 
 }
 
 /** Kills the command and everything it started: closing the pipe is the guard's order to do so. */
-export function killGuarded(child: ChildProcess): void {
-  child.stdin?.destroy();
+export function killGuarded(child: GuardedProcess): void {
+  child.stdin.destroy();
 }
 
 function feed(): void {
-  for (const child of fed) child.stdin?.write("\n");
+  for (const child of fed) child.stdin.write("\n");
 }

@@ -1,9 +1,8 @@
-import type { ChildProcess } from "node:child_process";
 import { access, constants, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
-import { killGuarded, spawnGuarded } from "./guarded-process.ts";
+import { type GuardedProcess, killGuarded, spawnGuarded } from "./guarded-process.ts";
 
 /** A provider plugin that may stay alive between runs. */
 export interface ProviderPlugin {
@@ -30,7 +29,7 @@ export class Providers {
   readonly #env: Readonly<Record<string, string>>;
   readonly #directory: string;
   readonly #log: (line: string) => void;
-  readonly #running = new Map<string, { child: ChildProcess; port: number; runs: number }>();
+  readonly #running = new Map<string, { child: GuardedProcess; port: number; runs: number }>();
   readonly #excluded = new Set<string>();
 
   constructor(
@@ -89,8 +88,8 @@ export class Providers {
       if (path === undefined) return undefined;
       const child = spawnGuarded(path, [], { env: this.#env });
       const port = await firstPort(child);
-      child.stdout?.resume();
-      child.stderr?.resume();
+      child.stdout.resume();
+      child.stderr.resume();
       this.#running.set(plugin.name, { child, port, runs: 1 });
       return `${plugin.name}:${port}`;
     } catch (error) {
@@ -117,14 +116,14 @@ export class Providers {
 }
 
 /** A provider prints the port that it serves on as its first line. */
-async function firstPort(child: ChildProcess): Promise<number> {
-  const lines = createInterface({ input: child.stdout! });
+async function firstPort(child: GuardedProcess): Promise<number> {
+  const lines = createInterface({ input: child.stdout });
   const given = new AbortController();
   try {
     return await Promise.race([
       new Promise<number>((resolve, reject) => {
         let complaint = "";
-        child.stderr?.on("data", (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-500)));
+        child.stderr.on("data", (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-500)));
         child.once("error", reject);
         child.once("exit", (code) => reject(new Error(`it ended with ${code}: ${complaint}`)));
         lines.once("line", (line) => {

@@ -67,12 +67,12 @@ export class RunLog {
 }
 
 function changeOf(step: StepEventMetadata): ResourceChange {
-  const paths = Object.entries(step.detailedDiff ?? {}).map(([path, { diffKind }]) => [path, diffKind] as const);
-  const diff = paths.length > 0 ? paths : (step.diffs ?? []).map((path) => [path, "update"] as const);
+  const paths = Object.entries(step.detailedDiff ?? {}).map(([path, { diffKind }]): [string, string] => [path, diffKind]);
+  const diff = paths.length > 0 ? paths : (step.diffs ?? []).map((path): [string, string] => [path, "update"]);
   return {
     urn: step.urn,
     type: step.type,
     op: step.op,
-    ...(diff.length > 0 ? { diff: Object.fromEntries(diff) } : {}),
+    ...(diff.length > 0 ? { diff: Object.fromEntries<string>(diff) } : {}),
   };
 }

@@ -53,10 +53,10 @@ export class Slot {
           signal: run.signal,
         };
         runCli(message.args, options)
-          .catch((error: Error): CliResult => ({
+          .catch((error: unknown): CliResult => ({
             code: -1,
             stdout: "",
-            stderr: `cannot run ${this.#options.command}: ${error.message}`,
+            stderr: `cannot run ${this.#options.command}: ${(error as Error).message}`,
           }))
           .then((ended) =>
             thread.postMessage({ kind: "command-ended", call: message.call, ...ended } satisfies ToThread),

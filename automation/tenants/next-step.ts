@@ -3,7 +3,7 @@ import type { Tenant, TenantState } from "./tenant.ts";
 /** What a reconcile does next with a tenant. */
 export type Step =
   | { kind: "nothing"; because: "converged" | "paused" | "gone" | "parked" | "waiting" }
-  | { kind: "provision" | "update" | "resume" | "suspend" | "delete"; during: TenantState; then: TenantState };
+  | { kind: "provision" | "update" | "resume" | "suspend" | "delete"; during: TenantState; after: TenantState };
 
 /** Pure. `now` decides whether a failed run's next try is due. */
 export function nextStep(tenant: Tenant, now: Date): Step {
@@ -14,15 +14,16 @@ export function nextStep(tenant: Tenant, now: Date): Step {
   if (tenant.retryAt !== null && tenant.retryAt > now) return { kind: "nothing", because: "waiting" };
   switch (tenant.wanted) {
     case "deleted":
-      return { kind: "delete", during: "deleting", then: "deleted" };
+      return { kind: "delete", during: "deleting", after: "deleted" };
     case "suspended":
-      return { kind: "suspend", during: "suspending", then: "suspended" };
+      return { kind: "suspend", during: "suspending", after: "suspended" };
     case "active":
-      if (tenant.readyAt === null) return { kind: "provision", during: "provisioning", then: "active" };
+      if (tenant.readyAt === null) return { kind: "provision", during: "provisioning", after: "active" };
       // Visitors are served all the while.
-      if (tenant.state === "active") return { kind: "update", during: "active", then: "active" };
-      return { kind: tenant.tunnelActive ? "update" : "resume", during: "provisioning", then: "active" };
+      if (tenant.state === "active") return { kind: "update", during: "active", after: "active" };
+      return { kind: tenant.tunnelActive ? "update" : "resume", during: "provisioning", after: "active" };
     default:
-      throw new Error(`unknown wish: ${tenant.wanted satisfies never}`);
+      tenant.wanted satisfies never;
+      throw new Error(`unknown wish: ${String(tenant.wanted)}`);
   }
 }

@@ -39,7 +39,7 @@ export function edgeProbe(options: ProbeOptions = {}): Probe {
   return async (request) => {
     const deadline = performance.now() + (options.deadlineMs ?? 60_000);
     for (;;) {
-      const problem = await look(request, ask).catch((error: Error) => `the edge does not answer: ${error.message}`);
+      const problem = await look(request, ask).catch((error: unknown) => `the edge does not answer: ${(error as Error).message}`);
       if (problem === undefined || performance.now() > deadline) return problem;
       request.signal?.throwIfAborted();
       await setTimeout(options.intervalMs ?? 50);
@@ -94,7 +94,7 @@ function problemOfSession(answer: Answer, subdomain: string): string | undefined
     if (typeof result?.uid === "number")
       return result.db === undefined || result.db === subdomain
         ? undefined
-        : `the login is into the database ${String(result.db)}`;
+        : `the login is into the database ${JSON.stringify(result.db)}`;
     return `the administrator's login is refused (${error?.data?.name ?? "no user id"})`;
   } catch {
     return "the login's answer is not JSON";

@@ -97,12 +97,12 @@ export async function recordSuccess(
     const { tunnelId, url, directUrl } = outcome.result.outputs as Partial<Record<string, string>>;
     const { rows } = await tx.query<{ generation: number }>(SET_CONVERGED, [
       lease.tenantId,
-      step.then,
+      step.after,
       operation.generation,
       tunnelId ?? null,
       url ?? null,
       directUrl ?? null,
-      step.then === "active",
+      step.after === "active",
     ]);
     const { changes, resources, diagnostics } = outcome.result;
     await finishOperation(tx, {
@@ -114,8 +114,8 @@ export async function recordSuccess(
       timings: outcome.timings,
     });
     await audit(tx, lease.tenant, worker, {
-      action: `tenant.${step.then}`,
-      after: { state: step.then, operation: operation.id },
+      action: `tenant.${step.after}`,
+      after: { state: step.after, operation: operation.id },
     });
     return (rows[0]?.generation ?? 0) > operation.generation;
   });

@@ -48,7 +48,7 @@ export async function listTenants(db: Queryable, query: TenantQuery = {}): Promi
   const shown = page.rows.slice(0, limit);
   const last = shown.at(-1);
   return {
-    items: shown.map(({ sortKey: _, ...tenant }) => tenant),
+    items: shown.map(({ sortKey: _sortKey, ...tenant }) => tenant),
     total: count.rows[0]?.total ?? 0,
     nextCursor: page.rows.length > limit && last !== undefined ? writeCursor(last.sortKey, last.id) : undefined,
   };

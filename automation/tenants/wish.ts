@@ -24,7 +24,7 @@ export function changedWish(tenant: Tenant, change: WishChange): WishColumns {
 
 function mergedSettings(present: TenantExtras, change: NonNullable<WishChange["settings"]>): TenantExtras {
   const merged = Object.entries({ ...present, ...change }).filter(([, value]) => value !== null && value !== undefined);
-  return Object.fromEntries(merged) as TenantExtras;
+  return Object.fromEntries(merged);
 }
 
 /** Whether the stack is made from anything that differs; clocks and the customer's ids are not. */
