@@ -39,7 +39,9 @@ export function edgeProbe(options: ProbeOptions = {}): Probe {
   return async (request) => {
     const deadline = performance.now() + (options.deadlineMs ?? 60_000);
     for (;;) {
-      const problem = await look(request, ask).catch((error: unknown) => `the edge does not answer: ${(error as Error).message}`);
+      const problem = await look(request, ask).catch(
+        (error: unknown) => `the edge does not answer: ${(error as Error).message}`,
+      );
       if (problem === undefined || performance.now() > deadline) return problem;
       request.signal?.throwIfAborted();
       await setTimeout(options.intervalMs ?? 50);

@@ -8,7 +8,7 @@ import type { Tenant } from "./tenant.ts";
 /** The whole input of a tenant's stack besides the platform's settings, as its row says. Throws `settings-invalid`. */
 export function stackSettings(tenant: Tenant): TenantSettings {
   const { companyName, language, country, customDomains, secretGeneration } = tenant.settings;
-  const read = TenantSettings.safeParse({
+  const given = {
     subdomain: tenant.subdomain,
     plan: tenant.planType,
     hostId: tenant.containerId,
@@ -20,7 +20,10 @@ export function stackSettings(tenant: Tenant): TenantSettings {
     customDomains: customDomains ?? [],
     suspended: tenant.wanted === "suspended",
     secretGeneration: secretGeneration ?? {},
-  });
+  };
+  const read = TenantSettings.safeParse(
+    Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+  );
   if (read.success) return read.data;
   throw new TenantFailure(
     "settings-invalid",
