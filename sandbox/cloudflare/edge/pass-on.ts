@@ -7,6 +7,9 @@ import type { TunnelConnection } from "./tunnel-connection.ts";
 
 const { NGHTTP2_CANCEL } = constants;
 
+/** Written to send the head at once: `flushHeaders` would write it as UTF-8, and bytes above 127 must stay what they are. */
+const NOTHING = Buffer.alloc(0);
+
 /** A visitor's request on its way through a tunnel. */
 export interface Passage {
   registry: ConnectionRegistry;
@@ -25,16 +28,17 @@ export interface Passage {
  */
 export function passOn(passage: Passage, tried: Set<TunnelConnection> = new Set()): void {
   const { registry, tunnelId, visitor, req, res } = passage;
-  const connection = registry.pick(tunnelId, tried);
-  const hasBody = req.headers["transfer-encoding"] !== undefined || Number(req.headers["content-length"] ?? 0) > 0;
-  const stream = connection && open(connection, visitor, hasBody);
   const fail = (code: ErrorCode) => answerError(res, code, visitor.ray);
-  if (!connection || !stream) {
-    if (connection) registry.remove(connection); // it is closing and has not been removed yet
-    if (connection) return passOn(passage, tried);
-    return fail(tried.size > 0 && registry.all(tunnelId).length > 0 ? 502 : 1033);
+  const hasBody = req.headers["transfer-encoding"] !== undefined || Number(req.headers["content-length"] ?? 0) > 0;
+  let opened;
+  try {
+    opened = registry.open(tunnelId, requestHeaders(visitor), { endStream: !hasBody }, tried);
+  } catch {
+    return fail(400);
   }
+  if (!opened) return fail(registry.all(tunnelId).length > 0 ? 502 : 1033);
 
+  const { connection, stream } = opened;
   let answered = false;
   const timer = setTimeout(() => {
     answered = true;
@@ -47,11 +51,11 @@ export function passOn(passage: Passage, tried: Set<TunnelConnection> = new Set(
   stream.on("error", () => {}); // "close" follows
   stream.once("response", (head, _flags, rawHeaders) => {
     clearTimeout(timer);
+    if (answered) return; // too late
     answered = true;
-    const failedThere = head["cf-cloudflared-response-meta"] === '{"src":"cloudflared"}';
-    if (failedThere) return fail(502);
+    if (head["cf-cloudflared-response-meta"] === '{"src":"cloudflared"}') return fail(502);
     res.writeHead(head[":status"] ?? 502, responseHeaders(rawHeaders, visitor.ray));
-    res.flushHeaders();
+    res.write(NOTHING);
     stream.pipe(res, { end: false });
   });
   stream.once("close", () => {
@@ -74,14 +78,4 @@ function finish(stream: ClientHttp2Stream, res: ServerResponse): void {
   if (res.writableEnded) return;
   if (stream.readableEnded && stream.rstCode === constants.NGHTTP2_NO_ERROR) res.end();
   else res.destroy();
-}
-
-function open(connection: TunnelConnection, visitor: Visitor, hasBody: boolean): ClientHttp2Stream | undefined {
-  try {
-    return connection.request(requestHeaders(visitor), { endStream: !hasBody });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ERR_HTTP2_INVALID_SESSION" || code === "ERR_HTTP2_GOAWAY_SESSION") return undefined;
-    throw error;
-  }
 }

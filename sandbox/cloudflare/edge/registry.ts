@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 import type { LiveConnection, LiveConnections } from "../world/live-connections.ts";
 import type { TunnelConnection } from "./tunnel-connection.ts";
 
@@ -42,12 +43,24 @@ export class ConnectionRegistry implements LiveConnections {
     return this.all(tunnelId).map((connection) => connection.info);
   }
 
-  /** The connection with the fewest requests on their way, but for those already tried. */
-  pick(tunnelId: string, tried: ReadonlySet<TunnelConnection> = new Set()): TunnelConnection | undefined {
-    let best: TunnelConnection | undefined;
-    for (const connection of this.#connections.get(tunnelId) ?? [])
-      if (!tried.has(connection) && (!best || connection.requests < best.requests)) best = connection;
-    return best;
+  /**
+   * Opens a stream on the connection with the fewest requests on their way, but for those already tried. Connections
+   * that take no more are given up. Throws for headers that cannot be sent.
+   */
+  open(
+    tunnelId: string,
+    headers: OutgoingHttpHeaders,
+    options: { endStream: boolean },
+    tried: ReadonlySet<TunnelConnection> = new Set(),
+  ): { connection: TunnelConnection; stream: ClientHttp2Stream } | undefined {
+    for (;;) {
+      const connection = this.#pick(tunnelId, tried);
+      if (!connection) return undefined;
+      const stream = connection.request(headers, options);
+      if (stream) return { connection, stream };
+      this.remove(connection);
+      connection.drain();
+    }
   }
 
   close(tunnelId: string, clientId?: string): void {
@@ -57,6 +70,13 @@ export class ConnectionRegistry implements LiveConnections {
 
   closeAll(): void {
     for (const tunnelId of this.#connections.keys()) this.close(tunnelId);
+  }
+
+  #pick(tunnelId: string, tried: ReadonlySet<TunnelConnection>): TunnelConnection | undefined {
+    let best: TunnelConnection | undefined;
+    for (const connection of this.#connections.get(tunnelId) ?? [])
+      if (!tried.has(connection) && (!best || connection.requests < best.requests)) best = connection;
+    return best;
   }
 
   #drop(connection: TunnelConnection): void {

@@ -1,11 +1,13 @@
 import http2, { type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from "node:http2";
 import type { Socket } from "node:net";
-import { createInterface } from "node:readline";
 import type { LiveConnection } from "../world/live-connections.ts";
 import type { Tunnel } from "../world/tunnels.ts";
 
 /** Marks what is not a plain request of a visitor; cloudflared's own header. */
 export const UPGRADE_HEADER = "cf-cloudflared-proxy-connection-upgrade";
+
+/** The connector's one message on its control stream. */
+const UNREGISTER = '{"event":"unregister"}\n';
 
 /** A silent connector is given up after one interval without an answer to a ping. */
 const PING_INTERVAL_MS = 5_000;
@@ -46,9 +48,17 @@ export class TunnelConnection {
     return this.#requests;
   }
 
-  /** Opens a stream for a visitor. Throws when the connection has just gone. */
-  request(headers: OutgoingHttpHeaders, options: { endStream: boolean }): ClientHttp2Stream {
-    const stream = this.#session.request(headers, options);
+  /** Opens a stream for a visitor; undefined when the connection takes no more. Throws for headers that cannot be sent. */
+  request(headers: OutgoingHttpHeaders, options: { endStream: boolean }): ClientHttp2Stream | undefined {
+    if (this.#session.closed || this.#session.destroyed) return undefined;
+    let stream;
+    try {
+      stream = this.#session.request(headers, options);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ERR_HTTP2_GOAWAY_SESSION" || code === "ERR_HTTP2_OUT_OF_STREAMS") return undefined;
+      throw error;
+    }
     this.#requests += 1;
     stream.once("close", () => {
       this.#requests -= 1;
@@ -69,12 +79,17 @@ export class TunnelConnection {
     this.info.configVersion = lastAppliedVersion;
   }
 
-  /** Opens the control stream: for the connector it means that visitors may come. It lives as long as the connection. */
+  /**
+   * Opens the control stream: for the connector it means that visitors may come. It lives as long as the connection and
+   * carries one message at most, the wish that no more are sent.
+   */
   control(unregister: () => void): void {
     const stream = this.#session.request(control("control-stream"), { endStream: true });
-    stream.on("error", () => {});
-    createInterface({ input: stream, crlfDelay: Infinity }).on("line", (line) => {
-      if ((JSON.parse(line) as { event?: string }).event === "unregister") unregister();
+    stream.on("error", () => {}); // the session's "close" follows
+    let text = "";
+    stream.setEncoding("utf8").on("data", (piece: string) => {
+      text += piece;
+      if (text === UNREGISTER) unregister();
     });
   }
 

@@ -1,5 +1,5 @@
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from "node:http";
-import { constants } from "node:http2";
+import { constants, type ClientHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import { answerError } from "./error-page.ts";
@@ -19,10 +19,18 @@ export function passWebSocketOn(
   socket: Socket,
   head: Buffer,
 ): void {
-  const connection = registry.pick(tunnelId);
-  if (!connection) return answerError(responseOn(req, socket), 1033, visitor.ray);
   const headers = { ...requestHeaders(visitor), [UPGRADE_HEADER]: "websocket" };
-  const stream = connection.request(headers, { endStream: false });
+  let stream: ClientHttp2Stream | undefined;
+  try {
+    stream = registry.open(tunnelId, headers, { endStream: false })?.stream;
+  } catch {
+    return answerError(responseOn(req, socket), 400, visitor.ray);
+  }
+  if (!stream) return answerError(responseOn(req, socket), 1033, visitor.ray);
+  pass(stream, visitor, req, socket, head);
+}
+
+function pass(stream: ClientHttp2Stream, visitor: Visitor, req: IncomingMessage, socket: Socket, head: Buffer): void {
   let answered = false;
   stream.on("error", () => {}); // "close" follows
   socket.on("error", () => {});
@@ -31,7 +39,7 @@ export function passWebSocketOn(
     answered = true;
     const sent = responseHeaders(rawHeaders, visitor.ray);
     if (answer[UPGRADE_HEADER] === "websocket") {
-      socket.write(upgradeAnswer(sent));
+      socket.write(upgradeAnswer(sent), "latin1");
       if (head.length > 0) stream.write(head);
       join(socket, stream);
       return;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
+import { connect as dial } from "node:net";
 import { buffer, text } from "node:stream/consumers";
 import { test } from "node:test";
 import { startAccount, ZONE } from "../../unit/cloudflare-emulator/account.ts";
@@ -35,6 +36,22 @@ test("a visitor reaches the origin behind the connector, with what Cloudflare ad
   assert.match(headers["cf-ray"] ?? "", /^[0-9a-f]{16}-SBX$/);
   assert.deepEqual(seen.headers["set-cookie"], ["a=1", "b=2"]);
   assert.deepEqual([seen.headers["server"], seen.headers["cf-ray"]], ["cloudflare", headers["cf-ray"]]);
+});
+
+test("answers that have no body are passed on without one, and the connection goes on", async (t) => {
+  const account = await startAccount(t);
+  const origin = await startOrigin(t, (req, res) => {
+    if (req.method === "HEAD") res.writeHead(200, { "content-length": 5 }).end();
+    else if (req.url === "/304") res.writeHead(304, { etag: '"x"' }).end();
+    else res.writeHead(204).end();
+  });
+  await connect(t, account, makeTenant(account, "acme", origin.url));
+  const head = await visit(account, HOST, "/", { method: "HEAD" });
+  assert.deepEqual([head.status, head.headers["content-length"], head.text], [200, "5", ""]);
+  const unchanged = await visit(account, HOST, "/304");
+  assert.deepEqual([unchanged.status, unchanged.headers.etag, unchanged.text], [304, '"x"', ""]);
+  const nothing = await visit(account, HOST, "/", { method: "DELETE" });
+  assert.deepEqual([nothing.status, nothing.headers["transfer-encoding"], nothing.text], [204, undefined, ""]);
 });
 
 test("each way not to reach an origin has its own answer", async (t) => {
@@ -222,4 +239,42 @@ test("no answer in time is 524", async (t) => {
   await connect(t, account, makeTenant(account, "acme", origin.url));
   const late = await visit(account, HOST, "/");
   assert.equal(late.status, 524);
+});
+
+test("strange requests are refused or passed on, and the edge goes on", async (t) => {
+  const account = await startAccount(t);
+  const seen: (string | undefined)[] = [];
+  const origin = await startOrigin(t, (req, res) => {
+    seen.push(req.url);
+    res.writeHead(200, { "x-odd": "caf\u00e9 \u00ff", "content-type": "text/plain" }).end(Buffer.from("ok"));
+  });
+  await connect(t, account, makeTenant(account, "acme", origin.url));
+  const ask = async (request: string) => {
+    const socket = dial(account.ports.edge, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.write(request.replaceAll("\n", "\r\n"), "latin1");
+    const answer = (await buffer(socket)).toString("latin1");
+    return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]);
+  };
+  const end = " HTTP/1.1\nHost: acme.example.com\nConnection: close\n";
+  assert.equal(await ask(`GET /%E4%20//a/../b?x=[y]|"<>${end}\n`), 200);
+  assert.equal(await ask(`GET /caf\u00e9${end}\n`), 400, "Node takes no such path");
+  assert.equal(await ask(`GET /${"a".repeat(8_000)}${end}\n`), 200);
+  assert.equal(
+    await ask(`GET /${end}X-Odd: caf\u00e9 \u00ff\nX_Under.score: 1\nContent-Type: a\nContent-Type: b\n\n`),
+    200,
+  );
+  assert.equal(await ask(`PROPFIND /${end}\n`), 200);
+  assert.equal(
+    await ask(`GET /${end}Upgrade: h2c\nConnection: Upgrade, HTTP2-Settings\nHTTP2-Settings: AAMAAABk\n\n`),
+    200,
+  );
+  assert.equal(await ask(`GET /${end}Cf-Cloudflared-Proxy-Connection-Upgrade: update-configuration\n\n`), 200);
+  assert.equal(await ask("GET / HTTP/1.0\n\n"), 409);
+  assert.equal(await ask(`GET http://acme.example.com/${end}\n`), 400);
+  assert.equal(await ask(`OPTIONS *${end}\n`), 400);
+  assert.equal(await ask(`GET /${end}Content-Length: 1\nContent-Length: 2\n\n`), 400);
+  assert.equal(await ask(`G<>T /${end}\n`), 400);
+  assert.equal(seen[0], '/%E4%20//a/../b?x=[y]|"<>');
+  assert.equal((await visit(account, HOST, "/")).headers["x-odd"], "caf\u00e9 \u00ff");
 });
