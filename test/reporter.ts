@@ -48,6 +48,7 @@ export class Report {
   skip(files: readonly string[], reason: string): void {
     this.#print(styleText("yellow", `  - skipped: ${reason}`));
     this.#counts.skipped += files.length;
+    this.#skips.set(reason, (this.#skips.get(reason) ?? 0) + files.length);
   }
 
   /** Something other than a test that makes the run fail. */
