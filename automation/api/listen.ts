@@ -12,6 +12,8 @@ export interface ListenSettings {
   readonly tls?: CertificateFiles | undefined;
   /** A proxy in front is declared (TRUST_PROXY) and does TLS. */
   readonly behindProxy: boolean;
+  /** Milliseconds; for tests that do not want to wait so long. */
+  readonly limits?: Partial<Pick<typeof LIMITS, "headersTimeout" | "connectionsCheckingInterval">>;
 }
 
 export interface Listening {
@@ -28,7 +30,7 @@ const LIMITS = {
   keepAliveTimeout: 10_000,
   connectionsCheckingInterval: 2_000,
   maxHeaderSize: 16 * 1_024,
-} as const;
+};
 /** Sockets that neither send nor take anything; live streams send a heartbeat every 15 s. */
 const SILENT_SOCKET_MS = 120_000;
 const MOST_CONNECTIONS = 10_000;
@@ -43,6 +45,7 @@ export async function listen(
   log: (line: string) => void = () => {},
 ): Promise<Listening> {
   const { host, port, tls, behindProxy } = settings;
+  const limits = { ...LIMITS, ...settings.limits };
   if (tls === undefined && !behindProxy && !isLoopback(host)) {
     throw new SettingsError("The API's address", [
       `HOST: ${host} can be reached from elsewhere, and there is no TLS: set TLS_CERT_FILE and TLS_KEY_FILE, or TRUST_PROXY when a proxy in front does TLS, or listen on 127.0.0.1`,
@@ -50,7 +53,7 @@ export async function listen(
   }
   const watched = tls === undefined ? undefined : await watchCertificate(tls, log);
   const server: Server =
-    watched === undefined ? createServer(LIMITS, app) : createTlsServer({ ...LIMITS, ...watched.options }, app);
+    watched === undefined ? createServer(limits, app) : createTlsServer({ ...limits, ...watched.options }, app);
   watched?.onChange(
     (context) =>
       "setSecureContext" in server && (server as ReturnType<typeof createTlsServer>).setSecureContext(context),
@@ -73,9 +76,12 @@ export async function listen(
       const closed = once(server, "close");
       server.close();
       server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), withinMs);
+      // A connection whose request has just ended would otherwise be kept alive for the next one.
+      const idle = setInterval(() => server.closeIdleConnections(), 50);
+      const late = setTimeout(() => server.closeAllConnections(), withinMs);
       await closed;
-      clearTimeout(timer);
+      clearInterval(idle);
+      clearTimeout(late);
     },
   };
 }

@@ -34,11 +34,12 @@ logs() {
   journalctl --unit="$UNIT" --lines="$1" --no-pager --quiet --output=json
 }
 
+# Ends when nobody reads it any more; a reader that stays connects again after four hours.
 follow() {
   if [ -n "${2:-}" ]; then
-    exec journalctl --unit="$UNIT" --after-cursor="$2" --lines=all --follow --no-pager --quiet --output=json
+    exec timeout --foreground 4h journalctl --unit="$UNIT" --after-cursor="$2" --lines=all --follow --no-pager --quiet --output=json
   fi
-  exec journalctl --unit="$UNIT" --lines="$1" --follow --no-pager --quiet --output=json
+  exec timeout --foreground 4h journalctl --unit="$UNIT" --lines="$1" --follow --no-pager --quiet --output=json
 }
 
 main() {

@@ -30,8 +30,8 @@ export class HostShell {
   async run(host: HostAddress, script: HostScript, withinMs: number, signal?: AbortSignal): Promise<ScriptResult> {
     const connection = await this.#take(host);
     try {
-      const channel = await execute(connection.client, commandLine(host, script.args), script.text);
-      return await collect(channel, host, withinMs, signal);
+      const line = commandLine(host, script.args);
+      return await execute(connection.client, line, script.text, (channel) => collect(channel, host, withinMs, signal));
     } finally {
       connection.release();
     }
@@ -44,9 +44,11 @@ export class HostShell {
     signal.addEventListener("abort", stop, { once: true });
     try {
       if (signal.aborted) return;
-      const channel = await execute(client, commandLine(host, script.args), script.text);
-      channel.stderr.resume();
-      for await (const chunk of channel) yield chunk as Buffer;
+      const output = await execute(client, commandLine(host, script.args), script.text, (channel) => {
+        channel.stderr.resume();
+        return { chunks: channel.iterator() };
+      });
+      for await (const chunk of output.chunks) yield chunk as Buffer;
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {

@@ -76,12 +76,22 @@ function unreachable(host: HostAddress, cause: unknown, wrongKey: boolean): ApiE
   });
 }
 
-/** Starts a command; `input` is its standard input. The channel ends when the command does. */
-export async function execute(client: Client, command: string, input: string): Promise<ClientChannel> {
-  const channel = await new Promise<ClientChannel>((resolve, reject) => {
-    client.exec(command, (error, opened) => (error === undefined ? resolve(opened) : reject(error)));
+/**
+ * Starts a command; `input` is its standard input. `attach` is given the channel before anything can have come of it: a
+ * quick command's output and end arrive together with the word that it was started.
+ */
+export async function execute<T>(
+  client: Client,
+  command: string,
+  input: string,
+  attach: (channel: ClientChannel) => T,
+): Promise<Awaited<T>> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  client.exec(command, (error, channel) => {
+    if (error !== undefined) return reject(error);
+    channel.on("error", () => {}); // reading it rejects
+    resolve(attach(channel));
+    channel.end(input);
   });
-  channel.on("error", () => {}); // reading it rejects
-  channel.end(input);
-  return channel;
+  return await promise;
 }

@@ -78,7 +78,8 @@ function asLimit(handler: RequestHandler): Limit {
     new Promise((resolve, reject) => {
       const next = (error?: unknown): void => {
         if (error === undefined) resolve();
-        else reject(error instanceof Error ? error : new Error(String(error)));
+        else
+          reject(error instanceof Error ? error : new Error("the rate limit could not be checked", { cause: error }));
       };
       Promise.resolve(handler(req, res, next)).catch(reject);
     });

@@ -24,6 +24,7 @@ export function aTenant(fields: Partial<Tenant>): Tenant {
     state: "pending",
     stateReason: null,
     stateDetail: null,
+    claimed: false,
     attempts: 0,
     retryAt: null,
     paused: false,

@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConnectorUnits, type LogEntry, parseStatus } from "../../../automation/api/host/connector-units.ts";
+import { HostShell } from "../../../automation/api/host/host-shell.ts";
+import { until } from "../../until.ts";
+import { startSshHost, strangersKey } from "./ssh-host.ts";
+
+const SHOWN = `LoadState=loaded
+ActiveState=active
+SubState=running
+UnitFileState=enabled
+Result=success
+ActiveEnterTimestamp=Mon 2026-03-02 10:11:12 UTC
+NRestarts=2
+MainPID=4711
+Environment=TUNNEL_METRICS=127.0.0.1:21003 TUNNEL_EDGE=10.214.0.1:7844`;
+
+const TOOLS = {
+  systemctl: `
+case "$1" in
+  show) [ "$2" = cloudflared-acme-tunnel.service ] || exit 4; cat <<'SHOWN'\n${SHOWN}\nSHOWN\n ;;
+  restart) echo restarted >&2 ;;
+esac`,
+  curl: `[[ "$*" == *http://127.0.0.1:21003/ready ]] && printf '{"status":200,"readyConnections":4,"connectorId":"c0ffee"}'`,
+  journalctl: `
+for n in 1 2; do printf '{"__CURSOR":"s=%s","__REALTIME_TIMESTAMP":"1772446272000000","PRIORITY":"6","MESSAGE":"line %s of %s"}\\n' "$n" "$n" "$*"; done
+printf 'not json\\n{"__CURSOR":"s=3","__REALTIME_TIMESTAMP":"1772446272000001","MESSAGE":[104,105]}\\n'
+[[ "$*" == *--follow* ]] && sleep 60`,
+};
+
+test("a service's status is what systemd and cloudflared say", async (t) => {
+  const ssh = await startSshHost(t, TOOLS);
+  const shell = new HostShell(() => ssh.key);
+  t.after(() => shell.close());
+  const units = new ConnectorUnits(shell);
+  assert.deepEqual(await units.status(ssh.host, "cloudflared-acme-tunnel"), {
+    installed: true,
+    activeState: "active",
+    subState: "running",
+    enabled: true,
+    since: new Date("2026-03-02T10:11:12Z"),
+    restarts: 2,
+    pid: 4711,
+    ready: { connections: 4, connectorId: "c0ffee" },
+  });
+  assert.deepEqual(
+    ssh.commands,
+    ["bash -s -- 'status' 'cloudflared-acme-tunnel'"],
+    "the script comes by standard input",
+  );
+  assert.equal((await units.restart(ssh.host, "cloudflared-acme-tunnel")).pid, 4711);
+  assert.equal(ssh.connections(), 1, "one connection serves several calls");
+});
+
+test("a service that is not there, and one that does not answer", () => {
+  const missing = parseStatus(
+    "LoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nActiveEnterTimestamp=\nNRestarts=0\nMainPID=0\nEnvironment=\nReady=\n",
+  );
+  assert.deepEqual(missing, {
+    installed: false,
+    activeState: "inactive",
+    subState: "dead",
+    enabled: false,
+    since: null,
+    restarts: 0,
+    pid: null,
+    ready: null,
+  });
+  assert.equal(parseStatus("Ready=<html>busy</html>").ready, null);
+});
+
+test("log lines are read from the journal, odd ones included, and tokens in them masked", async (t) => {
+  const token = Buffer.from(JSON.stringify({ a: "account-of-somebody", t: "tunnel", s: "secret" })).toString("base64");
+  const ssh = await startSshHost(t, {
+    ...TOOLS,
+    journalctl: `${TOOLS.journalctl}\nprintf '{"__CURSOR":"s=4","__REALTIME_TIMESTAMP":"1","MESSAGE":"run --token ${token}"}\\n'`,
+  });
+  const shell = new HostShell(() => ssh.key);
+  t.after(() => shell.close());
+  const entries = await new ConnectorUnits(shell).logs(ssh.host, "cloudflared-acme-tunnel", 7);
+  assert.deepEqual(entries[0], {
+    cursor: "s=1",
+    at: new Date("2026-03-02T10:11:12Z"),
+    priority: 6,
+    message: "line 1 of --unit=cloudflared-acme-tunnel.service --lines=7 --no-pager --quiet --output=json",
+  });
+  assert.deepEqual(
+    entries.slice(2).map(({ message }) => message),
+    ["hi", "run --token [token]"],
+  );
+});
+
+test("a journal is followed until the reader leaves, and the command goes with him", async (t) => {
+  const ssh = await startSshHost(t, TOOLS);
+  const shell = new HostShell(() => ssh.key);
+  t.after(() => shell.close());
+  const leaving = new AbortController();
+  const seen: LogEntry[] = [];
+  for await (const entry of new ConnectorUnits(shell).follow(
+    ssh.host,
+    "cloudflared-acme-tunnel",
+    { lines: 5, cursor: "s=0;i=1" },
+    leaving.signal,
+  )) {
+    if (seen.push(entry) === 3) leaving.abort();
+  }
+  assert.match(seen[0]?.message ?? "", /--after-cursor=s=0;i=1 --lines=all --follow/);
+  await until("the command on the host to end", ssh.running, (running) => running === 0, 10_000);
+});
+
+test("a restart that does not connect says what the service said last", async (t) => {
+  const ssh = await startSshHost(t, {
+    ...TOOLS,
+    systemctl: `[ "$1" != restart ]`,
+    journalctl: "echo 'Unauthorized: Invalid tunnel secret'",
+  });
+  const shell = new HostShell(() => ssh.key);
+  t.after(() => shell.close());
+  await assert.rejects(new ConnectorUnits(shell).restart(ssh.host, "cloudflared-acme-tunnel"), {
+    kind: "ConnectorFailed",
+    message: /on host 105: Unauthorized: Invalid tunnel secret/,
+  });
+});
+
+test("another user than root works by sudo, and no word of a command is read by a shell", async (t) => {
+  const ssh = await startSshHost(t, { ...TOOLS, sudo: `[ "$1" = -n ] && shift && exec "$@"` }, "platform");
+  const shell = new HostShell(() => ssh.key);
+  t.after(() => shell.close());
+  assert.equal(
+    (await shell.run(ssh.host, { text: 'printf "%s" "$1"', args: ["a'b; echo $HOME"] }, 5_000)).stdout,
+    "a'b; echo $HOME",
+  );
+  assert.match(ssh.commands[0] ?? "", /^sudo -n bash -s -- /);
+});
+
+test("a host with another key than the pinned one is refused", async (t) => {
+  const [ours, other] = [await startSshHost(t, TOOLS), await startSshHost(t, TOOLS)];
+  const shell = new HostShell(() => ours.key);
+  t.after(() => shell.close());
+  const pinned = { ...ours.host, ssh: { ...ours.host.ssh, hostKey: other.host.ssh.hostKey } };
+  await assert.rejects(shell.run(pinned, { text: "true", args: [] }, 5_000), { kind: "HostKeyMismatch", status: 502 });
+  assert.deepEqual(ours.commands, []);
+});
+
+test("a host that does not know our key, is not there, or takes too long is told apart", async (t) => {
+  const ssh = await startSshHost(t, TOOLS);
+  const stranger = new HostShell(() => strangersKey());
+  const shell = new HostShell(() => ssh.key);
+  t.after(() => Promise.all([stranger.close(), shell.close()]));
+  await assert.rejects(stranger.run(ssh.host, { text: "true", args: [] }, 5_000), { kind: "HostRefused" });
+  await assert.rejects(
+    shell.run({ ...ssh.host, ssh: { ...ssh.host.ssh, port: 1 } }, { text: "true", args: [] }, 5_000),
+    { kind: "HostUnreachable" },
+  );
+  await assert.rejects(shell.run(ssh.host, { text: "sleep 30", args: [] }, 200), { kind: "HostTooSlow", status: 504 });
+  await until("the slow command to end", ssh.running, (running) => running === 0, 10_000);
+  const leaving = new AbortController();
+  const asked = shell.run(ssh.host, { text: "sleep 30", args: [] }, 20_000, leaving.signal);
+  await until("the command to run", ssh.running, (running) => running === 1, 5_000);
+  leaving.abort();
+  await assert.rejects(asked, { name: "AbortError" });
+});
+
+test("a connection that broke is made anew", async (t) => {
+  const ssh = await startSshHost(t, TOOLS);
+  const shell = new HostShell(() => ssh.key);
+  t.after(() => shell.close());
+  await shell.run(ssh.host, { text: "true", args: [] }, 5_000);
+  await shell.close();
+  assert.equal((await shell.run(ssh.host, { text: "exit 3", args: [] }, 5_000)).code, 3);
+  assert.equal(ssh.connections(), 2);
+});
