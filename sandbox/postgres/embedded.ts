@@ -1,9 +1,9 @@
-import { cpSync, existsSync, readFileSync, realpathSync, statSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, realpathSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
-import { userInfo } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fillOnce } from "../cache.ts";
 import type { Progress } from "../progress.ts";
+import { closedTo } from "./reach.ts";
 import type { ServerUser } from "./user.ts";
 
 /**
@@ -15,7 +15,10 @@ export async function embeddedServer(cache: string, user: ServerUser, progress: 
   const native = packagedServer();
   if (!native) return undefined;
   const links = linksOf(native);
-  if (isReachable(native, user) && links.every((link) => existsSync(join(native, link.path))))
+  if (
+    closedTo(user, native, { read: true }) === undefined &&
+    links.every((link) => existsSync(join(native, link.path)))
+  )
     return join(native, "bin");
   const { version } = JSON.parse(readFileSync(join(native, "../package.json"), "utf8")) as { version: string };
   const copy = join(cache, "postgres", `${version}-${process.platform}-${process.arch}`);
@@ -43,13 +46,4 @@ function linksOf(native: string): { path: string; target: string }[] {
   if (!existsSync(file)) return [];
   const listed = JSON.parse(readFileSync(file, "utf8")) as { source: string; target: string }[];
   return listed.map(({ source, target }) => ({ path: target.replace(/^native\//, ""), target: basename(source) }));
-}
-
-/** Another user needs everybody's permission on each folder on the way. */
-function isReachable(path: string, user: ServerUser): boolean {
-  if (user.uid === userInfo().uid) return true; // what npm installed for this user
-  for (let each = path; each !== dirname(each); each = dirname(each)) {
-    if ((statSync(each).mode & 0o005) !== 0o005) return false;
-  }
-  return true;
 }

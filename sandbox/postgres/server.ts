@@ -1,6 +1,6 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import pg from "pg";
 import type { Instance } from "../instance.ts";
@@ -9,6 +9,7 @@ import type { Progress } from "../progress.ts";
 import { run } from "../run.ts";
 import { provideBinaries, type Binaries } from "./binaries.ts";
 import { clientAuthentication, postgresPaths, serverSettings } from "./configuration.ts";
+import { closedTo } from "./reach.ts";
 import { serverUser, type ServerUser } from "./user.ts";
 
 export const SUPERUSER = "postgres";
@@ -66,6 +67,12 @@ function prepareDirectories(instance: Instance, user: ServerUser): void {
     chownSync(each, user.uid, user.gid);
   }
   if (user.uid === userInfo().uid) return;
+  const closed = closedTo(user, dirname(instance.directory), { read: false });
+  if (closed !== undefined) {
+    throw new Error(
+      `PostgreSQL's user (${user.uid}) may not enter ${closed}: set ODOO_TENANTS_STATE to a directory that it can reach`,
+    );
+  }
   chownSync(instance.directory, userInfo().uid, user.gid);
   chmodSync(instance.directory, 0o710);
 }
