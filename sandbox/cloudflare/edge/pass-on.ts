@@ -3,9 +3,7 @@ import { constants, type ClientHttp2Stream } from "node:http2";
 import { answerError, type ErrorCode } from "./error-page.ts";
 import { requestHeaders, responseHeaders, type Visitor } from "./headers.ts";
 import type { ConnectionRegistry } from "./registry.ts";
-import type { TunnelConnection } from "./tunnel-connection.ts";
-
-const { NGHTTP2_CANCEL } = constants;
+import { cancel, type TunnelConnection } from "./tunnel-connection.ts";
 
 /** Written to send the head at once: `flushHeaders` would write it as UTF-8, and bytes above 127 must stay what they are. */
 const NOTHING = Buffer.alloc(0);
@@ -42,10 +40,10 @@ export function passOn(passage: Passage, tried: Set<TunnelConnection> = new Set(
   let answered = false;
   const timer = setTimeout(() => {
     answered = true;
-    stream.close(NGHTTP2_CANCEL);
+    cancel(stream);
     fail(524);
   }, passage.timeoutMs);
-  const leave = () => stream.close(NGHTTP2_CANCEL);
+  const leave = () => cancel(stream);
   res.once("close", leave);
 
   stream.on("error", () => {}); // "close" follows

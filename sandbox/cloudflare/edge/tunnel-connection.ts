@@ -10,7 +10,7 @@ export const UPGRADE_HEADER = "cf-cloudflared-proxy-connection-upgrade";
 const UNREGISTER = '{"event":"unregister"}\n';
 
 /** A silent connector is given up after one interval without an answer to a ping. */
-const PING_INTERVAL_MS = 5_000;
+const PING_INTERVAL_MS = 3_000;
 /** For the connector's answer to a configuration. */
 const CONFIGURATION_TIMEOUT_MS = 5_000;
 /** Bytes on their way per stream and per connection, before the visitor must have taken some. */
@@ -71,7 +71,7 @@ export class TunnelConnection {
     const { configuration } = tunnel;
     if (!configuration) return;
     const stream = this.#session.request(control("update-configuration"), { endStream: false });
-    stream.setTimeout(CONFIGURATION_TIMEOUT_MS, () => stream.close(http2.constants.NGHTTP2_CANCEL));
+    stream.setTimeout(CONFIGURATION_TIMEOUT_MS, () => cancel(stream));
     stream.end(JSON.stringify({ version: configuration.version, config: configuration.config }));
     let text = "";
     for await (const piece of stream.setEncoding("utf8")) text += String(piece);
@@ -118,4 +118,10 @@ export class TunnelConnection {
 
 function control(kind: string): OutgoingHttpHeaders {
   return { ":method": "POST", ":path": "/", ":scheme": "http", ":authority": "tunnel", [UPGRADE_HEADER]: kind };
+}
+
+/** Ends a stream now. `close` alone would wait for somebody to read what has arrived. */
+export function cancel(stream: ClientHttp2Stream): void {
+  stream.close(http2.constants.NGHTTP2_CANCEL);
+  stream.destroy();
 }

@@ -1,11 +1,11 @@
 import { type IncomingMessage, ServerResponse, STATUS_CODES } from "node:http";
-import { constants, type ClientHttp2Stream } from "node:http2";
+import type { ClientHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import { answerError } from "./error-page.ts";
 import { requestHeaders, responseHeaders, type Visitor } from "./headers.ts";
 import type { ConnectionRegistry } from "./registry.ts";
-import { UPGRADE_HEADER } from "./tunnel-connection.ts";
+import { cancel, UPGRADE_HEADER } from "./tunnel-connection.ts";
 
 /**
  * A WebSocket travels as one HTTP/2 stream, as cloudflared has it: a marked request, answered by 200 with the same mark
@@ -34,7 +34,7 @@ function pass(stream: ClientHttp2Stream, visitor: Visitor, req: IncomingMessage,
   let answered = false;
   stream.on("error", () => {}); // "close" follows
   socket.on("error", () => {});
-  socket.once("close", () => stream.close(constants.NGHTTP2_CANCEL));
+  socket.once("close", () => cancel(stream));
   stream.once("response", (answer, _flags, rawHeaders) => {
     answered = true;
     const sent = responseHeaders(rawHeaders, visitor.ray);

@@ -5,6 +5,7 @@ import type { IncomingMessage } from "node:http";
 import { connect as dial } from "node:net";
 import { buffer, text } from "node:stream/consumers";
 import { test } from "node:test";
+import { ConnectionRegistry } from "../../../sandbox/cloudflare/edge/registry.ts";
 import { startAccount, ZONE } from "../../unit/cloudflare-emulator/account.ts";
 import { until } from "../../until.ts";
 import { connect, makeTenant, open, startOrigin, untilStatus, visit } from "./world.ts";
@@ -159,7 +160,8 @@ test("a visitor who does not read holds the origin back, and nobody else", async
     };
     write();
   });
-  await connect(t, account, makeTenant(account, "acme", origin.url), { flags: ["--ha-connections", "4"] });
+  const tunnel = makeTenant(account, "acme", origin.url);
+  await connect(t, account, tunnel);
   const slow = await open(account, HOST, "/slow");
   slow.pause();
   let before = -1;
@@ -176,6 +178,10 @@ test("a visitor who does not read holds the origin back, and nobody else", async
   assert.ok(written < 100, `${written} MB were taken for a visitor who reads nothing`);
   for (let n = 0; n < 8; n++) assert.equal((await visit(account, HOST, "/quick")).text, "quick");
   slow.destroy();
+  const { connections } = account.world;
+  assert.ok(connections instanceof ConnectionRegistry);
+  const left = () => connections.all(tunnel.id).reduce((sum, connection) => sum + connection.requests, 0);
+  await until("the end of what the visitor had asked for", left, (count) => count === 0, 5_000);
 });
 
 test("events arrive as they are sent, and the origin hears when the visitor leaves", async (t) => {
