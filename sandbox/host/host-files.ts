@@ -88,6 +88,8 @@ proxy_mode = True
 ; The first label of the host name is the database.
 dbfilter = ^%d$
 list_db = False
+; Logins and RPC too; the platform's stack brings the module.
+server_wide_modules = base,web,odoosaas_gate
 ; Threads in one process: memory grows with the number of tenants visited, not with workers times tenants.
 workers = 0
 max_cron_threads = 1

@@ -9,7 +9,7 @@ import { configureHost, provideHostKey } from "./configure.ts";
 import { hostFiles, type HostIdentity } from "./host-files.ts";
 import {
   bootMachine,
-  consoleOf,
+  consoleEnd,
   makeMachineDirectories,
   requireBridge,
   rootOf,
@@ -168,13 +168,11 @@ function identity(options: HostOptions, kept: Kept): HostIdentity {
   };
 }
 
-/** The journal's last lines of this start; the console's when the container came to no journal. */
+/** The ends of the container's console and of its journal, of this start. */
 async function lastLines(machine: Machine, since: number): Promise<string> {
   const journal = join(rootOf(machine), "var/log/journal");
   const from = `--since=@${Math.floor(since / 1000)}`;
-  const lines = await run("journalctl", [`--directory=${journal}`, from, "--no-pager", "--quiet", "--lines=40"]).catch(
-    () => "",
-  );
-  if (lines !== "" || !existsSync(consoleOf(machine))) return lines;
-  return readFileSync(consoleOf(machine), "utf8").trimEnd().split("\n").slice(-40).join("\n");
+  const shown = ["--no-pager", "--quiet", "--lines=40"];
+  const lines = await run("journalctl", [`--directory=${journal}`, from, ...shown]).catch(() => "(no journal)");
+  return `${consoleEnd(machine, 5)}\n${lines}`;
 }

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { stripVTControlCharacters } from "node:util";
 import { run } from "../run.ts";
 import { cgroupProcesses, makeCgroup, removeCgroup } from "./cgroup.ts";
 import { isMounted, unmount } from "./overlay.ts";
@@ -41,8 +42,7 @@ const linkOf = (machine: Machine) => `vb-${machine.name}`;
 /** Boots the container from its mounted root. It outlives this process, until `stopMachine` from here or elsewhere. */
 export async function bootMachine(machine: Machine, options: MachineOptions): Promise<BootedMachine> {
   // Where systemd runs this machine, it gives the container a scope; elsewhere the container keeps to a cgroup made here.
-  const bySystemd = existsSync("/run/systemd/system");
-  const cgroups = bySystemd ? [] : makeCgroup(cgroupOf(machine));
+  const cgroups = runBySystemd() ? [] : makeCgroup(cgroupOf(machine));
   const log = openSync(consoleOf(machine), "w", 0o600);
   const child = spawn(
     "bash",
@@ -56,7 +56,7 @@ export async function bootMachine(machine: Machine, options: MachineOptions): Pr
       ..."--boot --quiet --register=no --resolv-conf=off --timezone=off --link-journal=no --console=read-only".split(
         " ",
       ),
-      ...(bySystemd ? [] : ["--keep-unit"]),
+      ...(runBySystemd() ? [] : ["--keep-unit"]),
       ...options.readOnly.map(([outside, inside]) => `--bind-ro=${outside}:${inside}`),
     ],
     { cwd: "/", detached: true, stdio: ["ignore", log, log], env: { ...process.env, LC_ALL: "C.UTF-8" } },
@@ -69,6 +69,11 @@ export async function bootMachine(machine: Machine, options: MachineOptions): Pr
   writeFileSync(processFileOf(machine), JSON.stringify(supervisor), { mode: 0o600 });
   child.unref();
   return { supervisor, leader: () => childrenOf(supervisor.pid)[0] };
+}
+
+/** sd_booted(3) */
+function runBySystemd(): boolean {
+  return existsSync("/run/systemd/system");
 }
 
 /** The network is the caller's: it must be there before the container. */
@@ -110,7 +115,9 @@ export async function stopMachine(machine: Machine): Promise<void> {
   }, 10_000);
   if (!killed)
     throw new Error(`processes of ${machine.name} cannot be ended: ${cgroupProcesses(cgroupOf(machine)).join(", ")}`);
-  await run("ip", ["link", "delete", "dev", linkOf(machine)]).catch(() => {}); // gone with its container, as a rule
+  // Both are gone with the container as a rule.
+  if (runBySystemd()) await run("systemctl", ["stop", "--quiet", `${machine.name}.scope`]).catch(() => {});
+  await run("ip", ["link", "delete", "dev", linkOf(machine)]).catch(() => {});
   if (isMounted(rootOf(machine))) await unmount(rootOf(machine));
   rmSync(join("/run/systemd/nspawn/propagate", machine.name), { recursive: true, force: true });
   rmSync(processFileOf(machine), { force: true });
@@ -130,4 +137,14 @@ export function makeMachineDirectories(machine: Machine): void {
   mkdirSync(machine.directory, { recursive: true, mode: 0o700 });
   for (const name of ["upper", "work", "root"])
     mkdirSync(join(machine.directory, name), { recursive: true, mode: 0o755 });
+}
+
+/** The last lines of the container's console, without their colours: its boot, and what systemd-nspawn says itself. */
+export function consoleEnd(machine: Machine, count: number): string {
+  if (!existsSync(consoleOf(machine))) return "";
+  return stripVTControlCharacters(readFileSync(consoleOf(machine), "utf8"))
+    .trimEnd()
+    .split("\n")
+    .slice(-count)
+    .join("\n");
 }
