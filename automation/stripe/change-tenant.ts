@@ -31,6 +31,9 @@ const OF_SUBSCRIPTION = `
   from tenant_deployments where subscription_id = $1
   order by id desc limit 1`;
 
+/** Without an audit line: it is no change of the wish. */
+const SYNCED = "update tenant_deployments set stripe_synced_at = $2 where id = $1";
+
 /** The subscription's newest tenant, deleted or not; with `lock`, nobody else changes it until the transaction ends. */
 export async function tenantOf(
   db: Queryable,
@@ -71,10 +74,10 @@ export async function changeTenant(
       tasks.map(({ kind }) => kind),
       by,
     );
-    await deps.tenants.changeWish(tenant.id, { ...differing(change, tenant), stripeSyncedAt: readAt }, by, {
-      tx,
-      priority,
-    });
+    for (const task of tasks) await openTask(tx, subscriptionId, tenant.id, task, by);
+    await tx.query(SYNCED, [tenant.id, readAt]);
+    const different = differing(change, tenant);
+    if (Object.keys(different).length > 0) await deps.tenants.changeWish(tenant.id, different, by, { tx, priority });
   };
 
   // Without a known price the plan stays: nobody's tenant shrinks because a price was forgotten in the configuration.
@@ -83,9 +86,13 @@ export async function changeTenant(
   if (written.failed) {
     if (!(written.error instanceof UnknownPlan)) throw written.error;
     tasks.push(missingPlan(subscriptionId, written.error));
-    await write(wish);
+    const without = await attempt(tx, () => write(wish));
+    if (without.failed) {
+      // Not even the present plan is known any more: nothing can be written until an operator has seen to it.
+      if (!(without.error instanceof UnknownPlan)) throw without.error;
+      for (const task of tasks) await openTask(tx, subscriptionId, tenant.id, task, by);
+    }
   }
-  for (const task of tasks) await openTask(tx, subscriptionId, tenant.id, task, by);
   const notes = [
     held ? `suspended by an operator, which holds (Stripe: ${decision.reason})` : described(decision),
     ...(plan?.notes ?? []),

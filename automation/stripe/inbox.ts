@@ -38,11 +38,19 @@ export async function storeEvent(
     event.livemode,
     event.created,
     ignored ? null : subject.id,
-    body,
+    storable(body),
     ignored ? "ignored" : null,
     ignored ? subject.because : null,
   ]);
   return rowCount > 0;
+}
+
+/** PostgreSQL's jsonb has no U+0000; an event must not bounce for days because a customer's name holds one. */
+function storable(body: string): string {
+  if (!body.includes("\\u0000")) return body;
+  return JSON.stringify(JSON.parse(body), (_key, value: unknown) =>
+    typeof value === "string" ? value.replaceAll("\0", "") : value,
+  );
 }
 
 const FIND = `select id, type, subscription_id as "subscriptionId", handled_at is not null as handled from stripe_events where id = $1`;
@@ -67,6 +75,14 @@ export async function settleEvents(
   { outcome, detail, tenantId }: Outcome,
 ): Promise<void> {
   await tx.query(SETTLE, [subscriptionId, outcome, detail, tenantId, readAt]);
+}
+
+const REOPEN = `
+  update stripe_events set outcome = null, detail = null, handled_at = null where id = $1 and subscription_id is not null`;
+
+/** For an operator who wants an event handled again: its job would find it settled otherwise. False when it has no subject. */
+export async function reopenEvent(tx: Transaction, id: string): Promise<boolean> {
+  return (await tx.query(REOPEN, [id])).rowCount > 0;
 }
 
 const KNOWN = "select id from stripe_events where id = any($1)";

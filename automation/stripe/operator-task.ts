@@ -49,8 +49,8 @@ export async function openTask(
     actor: by.name,
     source: by.source,
     requestId: by.requestId,
-    action: "operator-task.open",
-    subjectType: "operator-task",
+    action: "task.open",
+    subjectType: "task",
     subjectId: String(row.id),
     after: { ...task, subscription_id: subscriptionId, tenant_id: tenantId },
   });

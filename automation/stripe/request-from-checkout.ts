@@ -126,7 +126,8 @@ function customField(session: Stripe.Checkout.Session | undefined): string | nul
   return field?.text?.value ?? field?.dropdown?.value ?? field?.numeric?.value;
 }
 
+/** Control characters are nobody's name, and PostgreSQL refuses the first of them. */
 function text(value: string | null | undefined): string | undefined {
-  const trimmed = value?.trim();
+  const trimmed = value?.replaceAll(/\p{Cc}/gu, " ").trim();
   return trimmed === "" ? undefined : trimmed;
 }

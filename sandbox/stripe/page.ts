@@ -2,6 +2,7 @@ import { Router, urlencoded, type Request, type Response } from "express";
 import { Checkout, payCheckout, payOwed, SUBSCRIPTION_ACTIONS } from "./actions.ts";
 import type { Account } from "./billing/account.ts";
 import { completeSession } from "./billing/checkout.ts";
+import { openInvoices } from "./billing/invoicing.ts";
 import { advance } from "./billing/time.ts";
 import type { Deliveries } from "./deliveries.ts";
 import { fromZod, missing } from "./errors.ts";
@@ -33,7 +34,7 @@ export function pages(account: Account, deliveries: Deliveries): Router {
       const name = req.params["action"];
       const action = Object.hasOwn(SUBSCRIPTION_ACTIONS, name) ? SUBSCRIPTION_ACTIONS[name] : undefined;
       if (action === undefined) throw missing("action", name, "action");
-      action(account, id(req));
+      action(account, idOf(req));
       await done(res);
     })
     .post("/clock", async (req, res) => {
@@ -41,16 +42,17 @@ export function pages(account: Account, deliveries: Deliveries): Router {
       deliveries.sendDue();
       await done(res);
     })
-    .get("/i/:id", (req, res) => void res.send(document("Invoice", invoicePage(account, id(req)))))
+    .get("/pay/:subdomain", (req, res) => void res.send(document("Pay", owedPage(account, req.params.subdomain))))
+    .get("/i/:id", (req, res) => void res.send(document("Invoice", invoicePage(account, idOf(req)))))
     .post("/i/:id", async (req, res) => {
-      const subscription = subscriptionOf(world.get("invoice", id(req)));
+      const subscription = subscriptionOf(world.get("invoice", idOf(req)));
       if (subscription !== undefined) payOwed(account, subscription);
-      await done(res, `/i/${id(req)}`);
+      await done(res, `/i/${idOf(req)}`);
     })
-    .get("/c/pay/:id", (req, res) => void res.send(document("Checkout", checkoutPage(account, id(req)))))
+    .get("/c/pay/:id", (req, res) => void res.send(document("Checkout", checkoutPage(account, idOf(req)))))
     .post("/c/pay/:id", async (req, res) => {
       const { email, company, ...fields } = req.body as Record<string, string>;
-      const session = completeSession(account, id(req), {
+      const session = completeSession(account, idOf(req), {
         email: email === "" ? undefined : email,
         company: company === "" ? undefined : company,
         fields,
@@ -60,7 +62,7 @@ export function pages(account: Account, deliveries: Deliveries): Router {
     });
 }
 
-function id(req: Request): string {
+function idOf(req: Request): string {
   return String(req.params["id"]);
 }
 
@@ -140,6 +142,21 @@ function actionsFor({ status }: Subscription): string[] {
     default:
       return [];
   }
+}
+
+/** Stands in for the customer portal: what a tenant owes, each with the link to pay it. */
+function owedPage(account: Account, subdomain: string): Html {
+  const subscriptions = account.world
+    .list("subscription")
+    .filter(({ metadata }) => metadata["subdomain"] === subdomain);
+  const owed = subscriptions.flatMap(({ id }) => openInvoices(account, id));
+  if (owed.length === 0)
+    return html`<h1>${subdomain}</h1>
+      <p>Nothing is to be paid.</p>`;
+  return html`<h1>${subdomain}</h1>
+    <ul>
+      ${owed.map((invoice) => html`<li><a href="/i/${invoice.id}">${invoice.number}</a>, ${(invoice.amount_due / 100).toFixed(2)} ${invoice.currency.toUpperCase()}</li>`)}
+    </ul>`;
 }
 
 function invoicePage(account: Account, invoiceId: string): Html {

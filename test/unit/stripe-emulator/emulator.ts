@@ -37,7 +37,7 @@ export interface Checkout {
 /** An emulator of its own for one test. */
 export async function startEmulator(
   t: Pick<TestContext, "after">,
-  settings: Partial<StripeConfig> = {},
+  settings: { [K in keyof StripeConfig]?: StripeConfig[K] | undefined } = {},
 ): Promise<Emulator> {
   const directory = await mkdtemp(join(tmpdir(), "odoosaas-stripe-"));
   const config = StripeConfig.parse({

@@ -143,6 +143,11 @@ test("address, language and country come from the checkout, else from the custom
   assert.equal(fallback.customerEmail, "c@example.com");
 });
 
+test("control characters are no part of a name", () => {
+  const made = request({ session: { ...paid, customer_details: { business_name: "Ac\0me\nLtd\0" } } });
+  assert.equal(made.settings.companyName, "Ac me Ltd");
+});
+
 test("a paid subscription without an address is for an operator", () => {
   const refused = requestFromCheckout(origin({ session: { customer_email: "nonsense" } }), PRICES);
   assert.ok("kind" in refused && refused.kind === "email-missing");
