@@ -71,6 +71,9 @@ async function connect(endpoint: Endpoint, { signal }: Dialing, sock?: ConnectCo
   try {
     await new Promise<void>((resolve, reject) => {
       client.once("connect", () => client.setNoDelay(true)); // the handshake is small packets that wait for each other
+      client.on("keyboard-interactive", (_name, _instructions, _language, prompts, answer) =>
+        answer(prompts.map(() => endpoint.password ?? "")),
+      );
       client.once("ready", resolve);
       client.once("error", reject);
       client.once("close", () => reject(new Error("connection closed")));
@@ -105,7 +108,7 @@ function connectConfig(endpoint: Endpoint, sock: ConnectConfig["sock"] | undefin
   config.authHandler = [
     "none",
     ...(endpoint.privateKey === undefined ? [] : (["publickey"] as const)),
-    ...(password === undefined ? [] : (["password"] as const)),
+    ...(password === undefined ? [] : (["password", "keyboard-interactive"] as const)),
     ...(config.agent === undefined ? [] : (["agent"] as const)),
   ];
   if (endpoint.hostKey !== undefined) pinHostKey(config, endpoint.hostKey);

@@ -52,5 +52,3 @@ export function compareValue(
 export function topLevel(path: string): string {
   return /^[^.[]*/.exec(path)?.[0] ?? path;
 }
-
-export const NO_DIFFERENCE: Difference = { changes: new Map(), deleteBeforeReplace: false };

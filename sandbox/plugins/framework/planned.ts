@@ -5,7 +5,9 @@ import {
   equal,
   isAbsent,
   isArray,
+  isEmpty,
   isObject,
+  isZero,
   plain,
   plainProperties,
   UNKNOWN,
@@ -114,18 +116,6 @@ function sameAs(planning: Planning, spec: PropertySpec): (a: Value | undefined, 
     if (zeroIsAbsent) return isZero(a) && isZero(b);
     return spec.computed && isEmpty(a) && isEmpty(b);
   };
-}
-
-function isZero(value: Value | undefined): boolean {
-  return isEmpty(value) || value === "" || value === 0 || value === false;
-}
-
-function isEmpty(value: Value | undefined): boolean {
-  return (
-    isAbsent(value) ||
-    (isArray(value) && value.length === 0) ||
-    (isObject(value) && Object.values(value).every(isEmpty))
-  );
 }
 
 function sameSet(a: readonly Value[], b: readonly Value[]): boolean {

@@ -77,6 +77,20 @@ export function isAbsent(value: Value | undefined): value is null | undefined {
   return value === undefined || value === null;
 }
 
+/** Absent, empty, or the zero of its type. */
+export function isZero(value: Value | undefined): boolean {
+  return isEmpty(value) || value === "" || value === 0 || value === false;
+}
+
+/** Absent, or nothing in it to any depth. */
+export function isEmpty(value: Value | undefined): boolean {
+  return (
+    isAbsent(value) ||
+    (isArray(value) && value.length === 0) ||
+    (isObject(value) && Object.values(value).every(isEmpty))
+  );
+}
+
 /** The value without its secret marks, to any depth. */
 export function plain(value: Value): Value {
   if (value instanceof Secret) return plain(value.value);

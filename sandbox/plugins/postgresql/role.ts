@@ -1,6 +1,6 @@
 import type { Client } from "pg";
 import { bridged } from "../framework/bridged.ts";
-import { equal, type Properties, type Value } from "../framework/value.ts";
+import { equal, isZero, type Properties, type Value } from "../framework/value.ts";
 import type { PostgresServer } from "./connection.ts";
 import { withRoles } from "./membership.ts";
 import { SWITCHES, VARIABLES } from "./role-attributes.ts";
@@ -132,8 +132,8 @@ async function setMembershipsAndVariables(client: Client, planned: Inputs, old: 
   for (const [property, variable] of VARIABLES) {
     const value = planned[property] ?? null;
     if (equal(value, old[property])) continue;
-    const text = typeof value === "number" ? String(value) : ident(value as string);
-    const change = value === null || value === 0 || value === "" ? `RESET ${variable}` : `SET ${variable} TO ${text}`;
+    const text = typeof value === "number" ? String(value) : ident(typeof value === "string" ? value : "");
+    const change = isZero(value) ? `RESET ${variable}` : `SET ${variable} TO ${text}`;
     await execute(client, `could not set ${variable} for ${planned.name}`, `ALTER ROLE ${name} ${change}`);
   }
 }

@@ -17,7 +17,8 @@ export interface EngineWorld {
   stack: (name: string, program: PulumiFn, env?: Record<string, string>) => Promise<Stack>;
 }
 
-export async function engineWorld(t: TestContext): Promise<EngineWorld> {
+/** `installed` false: the engine finds no plugins, and has to be attached to running ones. */
+export async function engineWorld(t: TestContext, { installed = true } = {}): Promise<EngineWorld> {
   const engine = await provideEngine(cacheDirectory(), () => {});
   // The Automation API finds the engine on this process's PATH.
   process.env["PATH"] = [engine.binDirectory, dirname(process.execPath), process.env["PATH"]].join(delimiter);
@@ -26,7 +27,7 @@ export async function engineWorld(t: TestContext): Promise<EngineWorld> {
   const home = join(directory, "home");
   const state = join(directory, "state");
   for (const each of [home, state]) mkdirSync(each);
-  await installStandIns(home);
+  if (installed) await installStandIns(home);
   const env = {
     PULUMI_HOME: home,
     PULUMI_CONFIG_PASSPHRASE: "test",

@@ -132,6 +132,8 @@ test("a login works by key or by password, and is refused otherwise", async (t) 
     (await remoteCommand.create({ connection: byPassword, create: "echo in" }, directCall({}))).outputs["stdout"],
     "in",
   );
+  const asked = { connection: { ...byPassword, password: "asked" }, create: "echo in" };
+  assert.equal((await remoteCommand.create(asked, directCall({}))).outputs["stdout"], "in");
   await assert.rejects(
     remoteCommand.create({ connection: { ...byPassword, password: "wrong" }, create: "true" }, directCall({})),
     /unable to authenticate as root/,

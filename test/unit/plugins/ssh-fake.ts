@@ -23,7 +23,7 @@ export interface SshFake {
 
 /**
  * An SSH server on loopback: runs commands with /bin/sh, serves files, passes connections on. Accepts USER_KEY, or
- * the password "right", as user "root"; takes variables whose names begin with ACCEPTED.
+ * the password "right", or "asked" when asked, as user "root"; takes variables whose names begin with ACCEPTED.
  */
 export async function sshFake(t: TestContext): Promise<SshFake> {
   const seen: string[] = [];
@@ -60,7 +60,9 @@ function authenticate(context: AuthContext): void {
     else if (context.signature && context.blob && !allowed.verify(context.blob, context.signature, context.hashAlgo))
       context.reject();
     else context.accept();
-  } else context.reject(["publickey", "password"]);
+  } else if (context.method === "keyboard-interactive")
+    context.prompt("Password: ", (answers) => (answers[0] === "asked" ? context.accept() : context.reject()));
+  else context.reject(["publickey", "password", "keyboard-interactive"]);
 }
 
 function serveSession(session: Session, seen: string[], count: (change: number) => void): void {
