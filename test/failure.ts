@@ -3,8 +3,10 @@ import { inspect } from "node:util";
 /** What a person needs to see of a failed test: the message with its diff, the stack without Node's own lines. */
 export function describeFailure(error: unknown, root: string): string {
   // node:test wraps what a test threw; without a cause (timeout, cancellation) the wrapper's message is all there is.
-  if (isTestFailure(error)) return error.cause === undefined ? error.message : describe(error.cause, root);
-  return describe(error, root);
+  if (!isTestFailure(error)) return describe(error, root);
+  if (error.signal != null) return `its process was ended by ${error.signal}`;
+  if (error.exitCode != null) return `its process ended with exit code ${error.exitCode}`;
+  return error.cause === undefined ? error.message : describe(error.cause, root);
 }
 
 /** A parent that failed only because one inside it did. */
@@ -29,6 +31,9 @@ function tidy(stack: string, root: string): string {
     .trimEnd();
 }
 
-function isTestFailure(error: unknown): error is Error & { failureType?: string } {
+/** The last two only of a file's process. */
+type TestFailure = Error & { failureType?: string; exitCode?: number | null; signal?: string | null };
+
+function isTestFailure(error: unknown): error is TestFailure {
   return error instanceof Error && "code" in error && error.code === "ERR_TEST_FAILURE";
 }

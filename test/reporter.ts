@@ -33,7 +33,7 @@ export class Report {
       case "test:complete":
         return "entryFile" in event.data ? this.#completed(event.data) : this.#fileEnded(event.data);
       case "test:diagnostic":
-        if (event.data.file !== undefined && this.#eachTest) this.#print(`    · ${event.data.message}`);
+        this.#told(event.data);
         return undefined;
       case "test:stdout":
       case "test:stderr":
@@ -92,6 +92,13 @@ export class Report {
     if (failed > 0) this.#print(`failed:\n${this.#failures.map((name) => styleText("red", `  ✗ ${name}`)).join("\n")}`);
     this.#print(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
     return failed > 0 || passed + skipped === 0 ? 1 : 0;
+  }
+
+  /** Node's own closing figures have no file; its warnings (such as errors after a test's end) do. */
+  #told(data: Told): void {
+    if (data.file === undefined) return;
+    if (this.#eachTest) this.#print(`    · ${data.message}`);
+    else this.#file(data.file).output.push(`${data.message}\n`);
   }
 
   #started(data: Started): void {
@@ -168,6 +175,7 @@ interface FileRun {
 }
 
 type Started = Extract<TestEvent, { type: "test:dequeue" }>["data"];
+type Told = Extract<TestEvent, { type: "test:diagnostic" }>["data"];
 type Completed = Extract<TestEvent, { type: "test:complete" }>["data"];
 
 /** The test file; `file` is where the test was written, which may be a module that the test file imports. */

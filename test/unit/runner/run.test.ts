@@ -48,7 +48,17 @@ test("a file that crashes or holds no test fails, and the crash is shown", async
   assert.equal(lines.at(-1), "0 passed, 2 failed");
   assert.equal(code, 1);
   assert.match(text, /output of test\/unit\/a\.test\.ts:\n[^]*cannot even start/);
+  assert.match(text, /its process ended with exit code 1/);
   assert.match(text, /b\.test\.ts › holds no test/);
+});
+
+test("an error after a test's end fails its file, and is told", async (t) => {
+  const files = {
+    "unit/a.test.ts": `test("ends too soon", () => { void setTimeout(50).then(() => { throw new Error("too late"); }); });`,
+  };
+  const { lines, text } = await runner(t, files).ended;
+  assert.equal(lines.at(-1), "1 passed, 1 failed");
+  assert.match(text, /output of test\/unit\/a\.test\.ts:\n[^]*too late/);
 });
 
 test("a skipped test is counted and its reason told", async (t) => {
