@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ensurePackages } from "../debian-packages.ts";
 import { withLock } from "../lock.ts";
@@ -75,7 +75,8 @@ export class HostNotReady extends Error {
  */
 export async function startHost(options: HostOptions): Promise<RunningHost> {
   requireRoot("start the tenant host");
-  const machine: Machine = { name: options.machine, directory: options.directory };
+  mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+  const machine = machineIn(options.machine, options.directory);
   const progress = options.progress ?? (() => {});
   return await withLock(
     lockOf(machine),
@@ -101,7 +102,7 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
           address: options.address,
           sshHostKey,
           machine: machine.name,
-          stop: () => stopHost(machine.name, machine.directory),
+          stop: async () => await stopHost(machine.name, machine.directory),
         };
       } catch (error) {
         const said = await lastLines(machine, since);
@@ -113,12 +114,13 @@ export async function startHost(options: HostOptions): Promise<RunningHost> {
 }
 
 /** Stops the host, whichever process started it, and leaves its data. Does nothing when it does not run. */
-export async function stopHost(machine: string, directory: string): Promise<void> {
+export async function stopHost(name: string, directory: string): Promise<void> {
   if (!existsSync(directory)) return;
+  const machine = machineIn(name, directory);
   await withLock(
-    lockOf({ name: machine, directory }),
+    lockOf(machine),
     () => {},
-    async () => await stopMachine({ name: machine, directory }),
+    async () => await stopMachine(machine),
   );
 }
 
@@ -126,6 +128,11 @@ export async function stopHost(machine: string, directory: string): Promise<void
 export async function removeHost(machine: string, directory: string): Promise<void> {
   await stopHost(machine, directory);
   rmSync(directory, { recursive: true, force: true });
+}
+
+/** systemctl and systemd-nspawn do not follow links to a root. */
+function machineIn(name: string, directory: string): Machine {
+  return { name, directory: realpathSync(directory) };
 }
 
 const lockOf = (machine: Machine) => join(machine.directory, "host.lock");

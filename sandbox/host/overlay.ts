@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { run } from "../run.ts";
@@ -13,10 +13,16 @@ export async function mountOverlay(tree: string, directory: string): Promise<voi
   await run("mount", ["-t", "overlay", "overlay", "-o", layers, join(directory, "root")]);
 }
 
+/** Whether something is mounted at the path itself (proc(5), mountinfo: blanks and the like in octal). */
 export function isMounted(path: string): boolean {
+  if (!existsSync(path)) return false;
+  const real = realpathSync(path);
   return readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
-    .some((line) => line.split(" ")[4] === path);
+    .map((line) => line.split(" ")[4] ?? "")
+    .some(
+      (point) => point.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8))) === real,
+    );
 }
 
 /** Unmounts everything mounted there; waits for a container that has only just ended. */
