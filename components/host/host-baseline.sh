@@ -20,6 +20,7 @@ up() {
   check_odoo
   set_up_pgbouncer
   set_up_connector
+  set_up_gate
   set_up_suspended_page
   install -d -m 0700 /var/backups/odoosaas
   if [ "${#problems[@]}" -gt 0 ]; then
@@ -40,6 +41,10 @@ check_odoo() {
   [ "$(config_value proxy_mode)" = True ] || problem "$ODOO_CONFIG: proxy_mode must be True, because Odoo runs behind cloudflared"
   [ "$(config_value db_user)" = "$ODOO_ROLE" ] || problem "$ODOO_CONFIG: db_user must be $ODOO_ROLE (odoo.role of the platform's settings)"
   [ "$(config_value db_port)" = 6432 ] || problem "$ODOO_CONFIG: db_port must be 6432: Odoo reaches PostgreSQL through PgBouncer"
+  case ",$(config_value server_wide_modules | tr -d ' ')," in
+    *,odoosaas_gate,*) ;;
+    *) problem "$ODOO_CONFIG: server_wide_modules must contain odoosaas_gate (base,web,odoosaas_gate), which keeps RPC and logins to the host name's own database" ;;
+  esac
   systemctl is-enabled --quiet "$ODOO_SERVICE" || problem "the service $ODOO_SERVICE is not enabled"
 }
 
@@ -78,6 +83,56 @@ install_cloudflared() {
     rm -f "$CLOUDFLARED.new"
     problem "$CLOUDFLARED is missing and could not be downloaded: install cloudflared, or set cloudflaredPath"
   fi
+}
+
+# The module that keeps each host name to its own database; in Odoo's data directory, where it looks by itself.
+set_up_gate() {
+  local directory="$ODOO_DATA/addons/$ODOO_VERSION/odoosaas_gate"
+  if [ ! -d "$ODOO_DATA" ]; then
+    problem "$ODOO_DATA is missing: start Odoo once, or set odoo.dataDir"
+    return
+  fi
+  install -d -m 0755 /etc/odoosaas /etc/odoosaas/domains.d
+  install -d -m 0755 -o "$ODOO_USER" "$ODOO_DATA/addons" "$ODOO_DATA/addons/$ODOO_VERSION"
+  install -d -m 0755 "$directory"
+  printf '%s' "$GATE" >"$directory/__init__.py.new"
+  printf '%s' "$GATE_MANIFEST" >"$directory/__manifest__.py.new"
+  if cmp -s "$directory/__init__.py.new" "$directory/__init__.py" && [ "$(gate_answer)" = closed ]; then
+    rm -f "$directory"/*.new
+    return
+  fi
+  mv "$directory/__init__.py.new" "$directory/__init__.py"
+  mv "$directory/__manifest__.py.new" "$directory/__manifest__.py"
+  [ "${#problems[@]}" -eq 0 ] || return 0
+  systemctl restart "$ODOO_SERVICE"
+  local deadline=$((SECONDS + 60))
+  until [ "$(gate_answer)" = closed ]; do
+    if [ "$SECONDS" -ge "$deadline" ]; then
+      problem "Odoo's database service is open at port $ODOO_PORT though odoosaas_gate is installed; see: journalctl -u $ODOO_SERVICE"
+      return
+    fi
+    sleep 0.2
+  done
+}
+
+# Without the gate, anybody may ask whether a database exists; with it the question is an error (of status 500 at a
+# host name that has no database, as here), so only an Odoo that answers otherwise counts.
+gate_answer() {
+  local answer
+  answer=$(ask_odoo /jsonrpc '{"jsonrpc":"2.0","params":{"service":"db","method":"db_exist","args":["postgres"]}}')
+  case $answer in
+    *'"result"'*) printf open ;;
+    *)
+      case $(ask_odoo /web/webclient/version_info '{"jsonrpc":"2.0","params":{}}') in
+        *'"result"'*) printf closed ;;
+        *) printf silent ;;
+      esac
+      ;;
+  esac
+}
+
+ask_odoo() {
+  curl -s -m 10 -H 'content-type: application/json' -d "$2" "http://127.0.0.1:$ODOO_PORT$1" || true
 }
 
 # The page of suspended tenants, on a port of its own; none is wanted when SUSPENDED_PAGE is empty.

@@ -26,14 +26,14 @@ export interface IngressArgs {
  *
  * `httpHostHeader` makes cloudflared overwrite X-Forwarded-Host, which Odoo trusts behind a proxy: a visitor cannot
  * name a neighbour there and be served the neighbour's database. The database manager is closed here as well as in
- * Odoo, so that one forgotten setting does not open it.
+ * Odoo, so that one forgotten setting does not open it; cloudflared matches the path as it came, doubled slashes too.
  */
 export function ingressRules(args: IngressArgs): IngressRule[] {
   const rules = args.hostnames.flatMap((hostname): IngressRule[] => {
     if (args.suspendedService) return [{ hostname, service: args.suspendedService }];
     const originRequest = { httpHostHeader: hostname };
     return [
-      { hostname, path: "^/web/database(/|$)", service: "http_status:403" },
+      { hostname, path: "^/+web/+database(/|$)", service: "http_status:403" },
       ...(args.live ? [{ hostname, path: `^/${args.live.route}(/|$)`, service: args.live.origin, originRequest }] : []),
       { hostname, service: args.origin, originRequest },
     ];

@@ -51,6 +51,7 @@ up() {
     install_missing "$missing"
   fi
   give_identity
+  publish_domains
   let_in
   warm_up
 }
@@ -203,6 +204,27 @@ PYTHON
 # --- who may come in ---------------------------------------------------------------------------------------------------
 
 MAPPINGS=/etc/pgbouncer/tenants.d
+DOMAINS=/etc/odoosaas/domains
+
+# The customer's own host names, for odoosaas_gate: one file for Odoo from the tenants' files.
+publish_domains() {
+  (
+    flock -w 60 8 || fail "another tenant holds $DOMAINS for over a minute."
+    install -d -m 0755 "$DOMAINS.d"
+    local domain
+    for domain in $CUSTOM_DOMAINS; do
+      if grep -shE "^${domain//./\\.} " "$DOMAINS.d"/* | grep -qv " $DATABASE\$"; then
+        fail "the domain $domain belongs to another tenant of this host. Remove it there first."
+      fi
+      printf '%s %s\n' "$domain" "$DATABASE"
+    done >"$DOMAINS.new-$DATABASE"
+    mv "$DOMAINS.new-$DATABASE" "$DOMAINS.d/$DATABASE"
+    [ -s "$DOMAINS.d/$DATABASE" ] || rm -f "$DOMAINS.d/$DATABASE"
+    find "$DOMAINS.d" -type f -print0 | sort -z | xargs -0 -r cat >"$DOMAINS.new"
+    chmod 0644 "$DOMAINS.new"
+    if cmp -s "$DOMAINS.new" "$DOMAINS"; then rm -f "$DOMAINS.new"; else mv "$DOMAINS.new" "$DOMAINS"; fi
+  ) 8>/run/lock/odoosaas-domains.lock
+}
 
 let_in() {
   local line
@@ -261,6 +283,7 @@ down() {
     rm -f "$MAPPINGS/$DATABASE.ini"
     publish_mappings
   fi
+  CUSTOM_DOMAINS='' publish_domains
   rm -rf "${ODOO_DATA:?}/filestore/${DATABASE:?}"
 }
 

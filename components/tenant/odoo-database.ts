@@ -24,6 +24,8 @@ export interface OdooDatabaseArgs {
   /** First administrator: login and the generated password, of which only the hash leaves the engine. Secret. */
   admin: { login: string; password: string; salt: Buffer };
   baseUrl: string;
+  /** The customer's own host names; Odoo finds the database by them (../host/odoosaas_gate). */
+  customDomains: readonly string[];
   companyName?: string | undefined;
   language?: string | undefined;
   country?: string | undefined;
@@ -61,6 +63,7 @@ export class OdooDatabase extends pulumi.ComponentResource {
           ADMIN_LOGIN: args.admin.login,
           ADMIN_PASSWORD_HASH: odooPasswordHash(args.admin.password, args.admin.salt),
           BASE_URL: args.baseUrl,
+          CUSTOM_DOMAINS: args.customDomains.join(" "),
           COMPANY_NAME: args.companyName ?? "",
           LANGUAGE: args.language ?? "",
           COUNTRY: args.country ?? "",

@@ -127,6 +127,7 @@ export class Tenant extends pulumi.ComponentResource {
           salt: deriveSecret(platform.masterKey, subdomain, "odoo-admin-salt").subarray(0, 16),
         },
         baseUrl: publicUrl(platform, hostname(subdomain, platform.domain)),
+        customDomains: tenant.customDomains,
         companyName: tenant.companyName,
         language: tenant.language,
         country: tenant.country,
@@ -206,6 +207,15 @@ function placeOf(platform: PlatformSettings, tenant: TenantSettings): { host: Ho
       field: "tenant.subdomain",
       value: tenant.subdomain,
       remedy: "Choose another name.",
+    });
+  }
+  // A name below the platform's domain is another tenant's, or will be.
+  const taken = tenant.customDomains.find((name) => `.${name}`.endsWith(`.${platform.domain}`));
+  if (taken !== undefined) {
+    throw new FieldError(`"${taken}" lies below this platform's domain ${platform.domain}`, {
+      field: "tenant.customDomains",
+      value: taken,
+      remedy: "Use a domain of the customer's own.",
     });
   }
   return { host, plan };

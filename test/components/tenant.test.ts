@@ -57,7 +57,7 @@ test("the record is a proxied CNAME to the tunnel and carries the mark of owners
 test("ingress leads the host name to Odoo, closes the database manager and ends with 404", () => {
   const { ingresses } = find("acme-tunnel-config").inputs["config"] as { ingresses: unknown[] };
   assert.deepEqual(ingresses, [
-    { hostname: "acme.odoo.example.com", path: "^/web/database(/|$)", service: "http_status:403" },
+    { hostname: "acme.odoo.example.com", path: "^/+web/+database(/|$)", service: "http_status:403" },
     {
       hostname: "acme.odoo.example.com",
       service: "http://127.0.0.1:8069",
