@@ -8,6 +8,7 @@ import {
   TenantIsDeleted,
   UnknownTenant,
 } from "../tenants/errors.ts";
+import { REASONS, TenantFailure } from "../tenants/reasons.ts";
 
 export const WrongField = z.object({
   field: z.string().meta({ description: "Dotted path of the field, the parameter or the header." }),
@@ -118,6 +119,11 @@ export function toProblem(error: unknown, requestId: string): Answer {
       STATUS.get(error.name) ?? (error.field === "cursor" ? [400, "Invalid request"] : [422, "Invalid value"]);
     const { message: detail, field, remedy } = error;
     return expected(answer(status, error.name, title, detail, { field, value: shortened(error.value), remedy }));
+  }
+  if (error instanceof TenantFailure) {
+    return expected(
+      answer(409, "TenantFailure", "Not possible now", error.message, { remedy: REASONS[error.reason].remedy }),
+    );
   }
   const refused = bodyRefusal(error);
   if (refused !== undefined) return expected(answer(...refused));

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type PlatformSettings, publicUrl } from "../../../components/settings/platform-settings.ts";
 import { databaseName, hostname, tunnelName } from "../../../components/tenant/names.ts";
+import { type ReasonKey, REASONS } from "../../tenants/reasons.ts";
 import type { Tenant } from "../../tenants/tenant.ts";
 import { iso, NullableTimestamp, Timestamp } from "./fields.ts";
 
@@ -50,6 +51,7 @@ export const TenantBody = z
     state: z.enum(STATES).meta({ description: "What it was last seen to be." }),
     state_reason: z.string().nullable(),
     state_detail: z.string().nullable(),
+    next_step: z.string().nullable().meta({ description: "What to do about a failed or stalled tenant." }),
     attempts: z.int().meta({ description: "Failures in a row." }),
     retry_at: NullableTimestamp.meta({ description: "When it is tried again by itself." }),
     generation: z.int().meta({ description: "Grows with every change of the wish." }),
@@ -80,6 +82,11 @@ export function urlOf(tenant: Pick<Tenant, "subdomain" | "tunnelUrl">, platform:
   return tenant.tunnelUrl ?? publicUrl(platform, hostname(tenant.subdomain, platform.domain));
 }
 
+/** Reasons are kept as text; one of an older release may be unknown here. */
+function nextStepOf(reason: string): string | null {
+  return Object.hasOwn(REASONS, reason) ? REASONS[reason as ReasonKey].remedy : null;
+}
+
 export function tenantBody(tenant: Tenant, platform: PublicPlaces): z.infer<typeof TenantBody> {
   const { settings } = tenant;
   return {
@@ -104,6 +111,7 @@ export function tenantBody(tenant: Tenant, platform: PublicPlaces): z.infer<type
     state: tenant.state,
     state_reason: tenant.stateReason,
     state_detail: tenant.stateDetail,
+    next_step: tenant.stateReason === null ? null : nextStepOf(tenant.stateReason),
     attempts: tenant.attempts,
     retry_at: iso(tenant.retryAt),
     generation: tenant.generation,

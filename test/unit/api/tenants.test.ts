@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { aTenant } from "./a-tenant.ts";
 import { startTestApi, stopPostgres } from "./fixture.ts";
 
 after(stopPostgres);
@@ -238,9 +239,13 @@ test("an operator's own pulumi gets the stack configuration, without a secret", 
   });
   const { at } = await api.call("GET", "/api/tenants/1/config", { role: "viewer" });
   assert.equal(at("stack"), "acme");
-  assert.deepEqual(at("config"), {
-    "odoosaas:platform": "organization/odoosaas/prod",
-    "odoosaas:tenant": {
+  const config = at("config") as Record<string, Record<string, unknown>>;
+  assert.deepEqual(Object.keys(config).toSorted(), ["odoosaas:platform", "odoosaas:tenant"]);
+  const { subdomain, plan, hostId, port, adminEmail, language, customDomains, suspended } =
+    config["odoosaas:tenant"] ?? {};
+  assert.deepEqual(
+    { subdomain, plan, hostId, port, adminEmail, language, customDomains, suspended },
+    {
       subdomain: "acme",
       plan: "shared",
       hostId: 105,
@@ -248,6 +253,23 @@ test("an operator's own pulumi gets the stack configuration, without a secret", 
       adminEmail: "admin@acme.example.com",
       language: "fr_FR",
       customDomains: ["erp.acme.example"],
+      suspended: false,
     },
-  });
+  );
+});
+
+test("a failed tenant says why and what to do", async (t) => {
+  const api = await startTestApi(t);
+  const retryAt = new Date("2026-03-02T10:05:00Z");
+  api.tenants.rows.push(
+    aTenant({ state: "stalled", stateReason: "name-taken", stateDetail: "tunnel acme-tunnel", attempts: 1, retryAt }),
+  );
+  const { at } = await api.call("GET", "/api/tenants/1");
+  assert.match(String(at("tenant.next_step")), /press Retry/);
+  assert.deepEqual(
+    [at("tenant.state_detail"), at("tenant.retry_at")],
+    ["tunnel acme-tunnel", "2026-03-02T10:05:00.000Z"],
+  );
+  api.tenants.rows[0] = aTenant({ state: "stalled", stateReason: "of-another-release" });
+  assert.equal((await api.call("GET", "/api/tenants/1")).at("tenant.next_step"), null);
 });

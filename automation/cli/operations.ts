@@ -1,0 +1,109 @@
+import type { Command } from "commander";
+import type { ApiClient } from "./api-client.ts";
+import { CliError } from "./cli-error.ts";
+import type { Session } from "./session.ts";
+import { facts, table } from "./terminal.ts";
+
+export interface OperationAnswer {
+  readonly id: number;
+  readonly tenant_id: number;
+  readonly kind: string;
+  readonly status: string;
+  readonly queued_at: string;
+  readonly seconds: number | null;
+  readonly changes: Readonly<Record<string, number>> | null;
+  readonly diagnostics: readonly { readonly severity: string; readonly message: string }[] | null;
+  readonly error: string | null;
+}
+
+export function operationCommands(program: Command, session: Session): void {
+  const operations = program.command("operations").description("runs of the engine");
+
+  operations
+    .command("list")
+    .description("the newest, of all tenants")
+    .option("--status <list>", "queued, running, succeeded, failed, stalled, superseded (comma separated)")
+    .option("--tenant <number>", "of one tenant")
+    .option("--limit <n>", "how many", "20")
+    .action(async ({ status, tenant, limit }: { status?: string; tenant?: string; limit: string }) => {
+      const query = new URLSearchParams({
+        limit,
+        ...(status !== undefined && { status }),
+        ...(tenant !== undefined && { tenant_id: tenant }),
+      });
+      const answer = await session.api().ask("GET", `/api/operations?${query.toString()}`);
+      if (session.json()) return session.print(JSON.stringify(answer, null, 2));
+      const rows = (answer["operations"] as OperationAnswer[]).map(
+        ({ id, tenant_id, kind, status: state, queued_at, seconds }) => [
+          String(id),
+          String(tenant_id),
+          kind,
+          state,
+          queued_at,
+          seconds === null ? "" : `${seconds.toFixed(1)} s`,
+        ],
+      );
+      session.print(table(["ID", "TENANT", "KIND", "STATUS", "QUEUED", "TOOK"], rows));
+    });
+
+  operations
+    .command("watch <id>")
+    .description("follow one to its end; exit code 1 when it fails")
+    .action(async (id: string) => {
+      const operation = await watchOperation(session, Number(id));
+      if (session.json()) session.print(JSON.stringify(operation, null, 2));
+      else session.print(summary(operation));
+      if (operation.status !== "succeeded") throw failure(operation);
+    });
+}
+
+/** Prints what happens as it happens (to standard error, so that `--json` stays clean), and returns the ended operation. */
+export async function watchOperation(session: Session, id: number): Promise<OperationAnswer> {
+  if (!Number.isSafeInteger(id) || id < 1) throw new CliError("An operation's id is a number.");
+  const api = session.api();
+  for (let ended = await read(api, id, 0); ; ended = await read(api, id, 30)) {
+    if (!["queued", "running"].includes(ended.status)) return ended;
+    for await (const { event, data } of api.follow(`/api/operations/${id}/events`)) {
+      const line = progress(event, (data as { body?: Record<string, unknown> }).body ?? {});
+      if (line !== undefined) session.err.write(`${line}\n`);
+    }
+  }
+}
+
+async function read(api: ApiClient, id: number, waitSeconds: number): Promise<OperationAnswer> {
+  const { operation } = await api.ask("GET", `/api/operations/${id}`, { headers: { prefer: `wait=${waitSeconds}` } });
+  return operation as OperationAnswer;
+}
+
+function progress(event: string, body: Record<string, unknown>): string | undefined {
+  const text = (key: string): string => (typeof body[key] === "string" ? body[key] : "");
+  const resource = text("urn").split("::").at(-1) ?? "";
+  switch (event) {
+    case "phase":
+      return `• ${text("name") || text("phase")}`;
+    case "resource":
+      return `  ${text("op")} ${resource} ${typeof body["seconds"] === "number" ? `(${body["seconds"].toFixed(1)} s)` : ""}`.trimEnd();
+    case "diagnostic":
+      return `  ${text("severity")}: ${text("message").trimEnd()}`;
+    default:
+      return undefined;
+  }
+}
+
+export function summary(operation: OperationAnswer): string {
+  const { id, kind, status, seconds, changes } = operation;
+  const counts = Object.entries(changes ?? {}).map(([step, count]) => `${count} ${step}`);
+  return facts({
+    operation: id,
+    kind,
+    status,
+    took: seconds === null ? null : `${seconds.toFixed(1)} s`,
+    changes: counts.join(", "),
+  });
+}
+
+export function failure(operation: OperationAnswer): CliError {
+  return new CliError(
+    `operation ${operation.id} ${operation.status}${operation.error === null ? "" : `: ${operation.error}`}`,
+  );
+}

@@ -1,0 +1,214 @@
+import { createInterface } from "node:readline/promises";
+import type { Command } from "commander";
+import { CliError } from "./cli-error.ts";
+import { failure, type OperationAnswer, summary, watchOperation } from "./operations.ts";
+import type { Session } from "./session.ts";
+import { facts, table, yaml } from "./terminal.ts";
+
+interface TenantAnswer {
+  readonly id: number;
+  readonly subdomain: string;
+  readonly url: string;
+  readonly plan_type: string;
+  readonly container_id: number;
+  readonly customer_email: string;
+  readonly subscription_id: string | null;
+  readonly wanted: string;
+  readonly wanted_reason: string | null;
+  readonly state: string;
+  readonly state_reason: string | null;
+  readonly state_detail: string | null;
+  readonly next_step: string | null;
+  readonly paused: boolean;
+  readonly generation: number;
+  readonly observed_generation: number;
+  readonly tunnel: { readonly tunnel_name: string; readonly status: string };
+  readonly grace_until: string | null;
+  readonly delete_after: string | null;
+  readonly created_at: string;
+  readonly ready_at: string | null;
+}
+
+interface WaitOption {
+  readonly wait: boolean;
+}
+
+export function tenantCommands(program: Command, session: Session): void {
+  const tenants = program.command("tenants").description("what they should be, and what they are");
+
+  tenants
+    .command("list")
+    .option("--state <list>", "pending, provisioning, active, suspended, failed, stalled, ... (comma separated)")
+    .option("--search <text>", "part of the subdomain, the customer's address or the subscription")
+    .option("--plan <list>", "one or more plans")
+    .option("--sort <field>", "id, subdomain, created_at, updated_at; a leading - reverses", "subdomain")
+    .action(async (options: Record<string, string>) => {
+      const found = await all(session, options);
+      if (session.json()) return session.print(JSON.stringify(found, null, 2));
+      const rows = found.map((tenant) => [
+        String(tenant.id),
+        tenant.subdomain,
+        stateOf(tenant),
+        tenant.plan_type,
+        String(tenant.container_id),
+        tenant.tunnel.status,
+        tenant.url,
+      ]);
+      session.print(table(["ID", "SUBDOMAIN", "STATE", "PLAN", "HOST", "TUNNEL", "URL"], rows));
+      session.print(`${found.length} tenant${found.length === 1 ? "" : "s"}`);
+    });
+
+  tenants
+    .command("show <tenant>")
+    .description("by subdomain or number")
+    .action(async (name: string) => {
+      const tenant = await find(session, name);
+      if (session.json()) return session.print(JSON.stringify(tenant, null, 2));
+      const { generation, observed_generation: seen } = tenant;
+      session.print(
+        facts({
+          id: tenant.id,
+          subdomain: tenant.subdomain,
+          url: tenant.url,
+          state: stateOf(tenant),
+          detail: tenant.state_detail,
+          "next step": tenant.next_step,
+          wanted: tenant.wanted_reason === null ? tenant.wanted : `${tenant.wanted} (${tenant.wanted_reason})`,
+          converged: generation === seen ? "yes" : `no: generation ${seen} of ${generation}`,
+          plan: tenant.plan_type,
+          host: tenant.container_id,
+          tunnel: `${tenant.tunnel.tunnel_name} (${tenant.tunnel.status})`,
+          customer: tenant.customer_email,
+          subscription: tenant.subscription_id,
+          "grace until": tenant.grace_until,
+          "deleted after": tenant.delete_after,
+          created: tenant.created_at,
+          ready: tenant.ready_at,
+        }),
+      );
+    });
+
+  change(
+    tenants
+      .command("suspend <tenant>")
+      .description("visitors get a 503 page; data and name stay")
+      .option("--reason <text>", "kept with the tenant"),
+    session,
+    "POST",
+    "suspend",
+  );
+  change(tenants.command("resume <tenant>").description("bring a suspended one back"), session, "POST", "resume");
+  change(
+    tenants.command("retry <tenant>").description("run a failed or stalled one again; check and repair any other"),
+    session,
+    "POST",
+    "retry",
+  );
+  change(tenants.command("preview <tenant>").description("what a run would change"), session, "POST", "preview");
+
+  tenants
+    .command("plan <tenant> <plan>")
+    .description("change the plan")
+    .option("--no-wait", "return at once")
+    .action(async (name: string, plan: string, options: WaitOption) => {
+      const { id } = await find(session, name);
+      await carriedOut(
+        session,
+        await session.api().ask("PATCH", `/api/tenants/${id}`, { body: { plan_type: plan } }),
+        options,
+      );
+    });
+
+  for (const verb of ["pause", "unpause"] as const) {
+    tenants
+      .command(`${verb} <tenant>`)
+      .description(verb === "pause" ? "park its runs" : "let its runs go on")
+      .action(async (name: string) => {
+        const { id } = await find(session, name);
+        const answer = await session.api().ask("POST", `/api/tenants/${id}/${verb}`);
+        session.print(
+          session.json() ? JSON.stringify(answer, null, 2) : `${name}: ${verb === "pause" ? "paused" : "going on"}`,
+        );
+      });
+  }
+
+  tenants
+    .command("delete <tenant>")
+    .description("verified backup, then everything goes; there is no way back")
+    .option("--yes", "do not ask")
+    .option("--no-wait", "return at once")
+    .action(async (name: string, options: WaitOption & { yes?: boolean }) => {
+      const tenant = await find(session, name);
+      if (options.yes !== true) await confirmed(session, tenant);
+      await carriedOut(session, await session.api().ask("DELETE", `/api/tenants/${tenant.id}`), options);
+    });
+
+  tenants
+    .command("config <tenant>")
+    .description("its stack configuration (YAML), for pulumi -s <tenant>")
+    .action(async (name: string) => {
+      const { id } = await find(session, name);
+      const { config } = await session.api().ask("GET", `/api/tenants/${id}/config`);
+      session.print(session.json() ? JSON.stringify({ config }, null, 2) : yaml({ config }).trimStart());
+    });
+}
+
+function change(command: Command, session: Session, method: string, verb: string): void {
+  command
+    .option("--no-wait", "return at once")
+    .action(async (name: string, options: WaitOption & { reason?: string }) => {
+      const { id } = await find(session, name);
+      const body = options.reason === undefined ? {} : { body: { reason: options.reason } };
+      await carriedOut(session, await session.api().ask(method, `/api/tenants/${id}/${verb}`, body), options);
+    });
+}
+
+/** Follows the accepted operation to its end, unless that is not wanted. Throws CliError when it failed. */
+async function carriedOut(session: Session, answer: Record<string, unknown>, { wait }: WaitOption): Promise<void> {
+  const accepted = answer["operation"] as { readonly id: number; readonly url?: string } | undefined;
+  if (accepted === undefined || !wait) {
+    return session.print(
+      session.json()
+        ? JSON.stringify(answer, null, 2)
+        : accepted === undefined
+          ? "nothing to do"
+          : `operation ${accepted.id} is under way: npm run cli -- operations watch ${accepted.id}`,
+    );
+  }
+  const ended: OperationAnswer = await watchOperation(session, accepted.id);
+  session.print(session.json() ? JSON.stringify(ended, null, 2) : summary(ended));
+  if (ended.status === "superseded") session.err.write("a newer change took its place, and does this one's work too\n");
+  else if (ended.status !== "succeeded") throw failure(ended);
+}
+
+async function find(session: Session, name: string): Promise<TenantAnswer> {
+  if (/^\d+$/.test(name)) return (await session.api().ask("GET", `/api/tenants/${name}`))["tenant"] as TenantAnswer;
+  const { tenants } = await session.api().ask("GET", `/api/tenants?subdomain=${encodeURIComponent(name)}`);
+  const [tenant] = tenants as TenantAnswer[];
+  if (tenant === undefined) throw new CliError(`There is no tenant "${name}". tenants list shows all.`);
+  return tenant;
+}
+
+async function all(session: Session, options: Readonly<Record<string, string>>): Promise<TenantAnswer[]> {
+  const found: TenantAnswer[] = [];
+  for (let cursor: string | undefined; ;) {
+    const query = new URLSearchParams({ ...options, limit: "500", ...(cursor !== undefined && { cursor }) });
+    const page = await session.api().ask("GET", `/api/tenants?${query.toString()}`);
+    found.push(...(page["tenants"] as TenantAnswer[]));
+    if (typeof page["next_cursor"] !== "string") return found;
+    cursor = page["next_cursor"];
+  }
+}
+
+function stateOf({ state, state_reason: reason, paused }: TenantAnswer): string {
+  return `${state}${reason === null ? "" : ` (${reason})`}${paused ? ", paused" : ""}`;
+}
+
+async function confirmed(session: Session, { subdomain, url }: TenantAnswer): Promise<void> {
+  if (!process.stdin.isTTY) throw new CliError("Deleting asks first; in a script say --yes.");
+  const asking = createInterface({ input: process.stdin, output: session.err });
+  const typed = await asking
+    .question(`${url} and all its data will be deleted. Type the subdomain to go on: `)
+    .finally(() => asking.close());
+  if (typed.trim() !== subdomain) throw new CliError("Not deleted: that was not the subdomain.");
+}

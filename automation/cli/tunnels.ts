@@ -1,0 +1,76 @@
+import type { Command } from "commander";
+import type { Session } from "./session.ts";
+import { facts, table } from "./terminal.ts";
+
+interface TunnelAnswer {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly deployment: { readonly url: string; readonly container_id: number };
+}
+
+interface LogLine {
+  readonly at: string;
+  readonly message: string;
+}
+
+export function tunnelCommands(program: Command, session: Session): void {
+  const tunnels = program.command("tunnels").description("the ways in");
+  const shown = (answer: unknown, text: () => string): void =>
+    session.print(session.json() ? JSON.stringify(answer, null, 2) : text());
+
+  tunnels.command("list").action(async () => {
+    const answer = await session.api().ask("GET", "/api/tunnels");
+    const rows = (answer["tunnels"] as TunnelAnswer[]).map(({ name, status, id, deployment }) => [
+      name,
+      status,
+      String(deployment.container_id),
+      id,
+      deployment.url,
+    ]);
+    shown(answer, () => table(["NAME", "STATUS", "HOST", "CLOUDFLARE ID", "URL"], rows));
+  });
+
+  tunnels
+    .command("status <tunnel>")
+    .description("what Cloudflare and the host say now; by name or Cloudflare id")
+    .action(async (id: string) => {
+      const answer = await session.api().ask("GET", `/api/tunnels/${encodeURIComponent(id)}/status`);
+      const {
+        cloudflare,
+        host,
+        last_probe,
+        success: _success,
+        ...rest
+      } = answer as Record<string, Record<string, unknown>>;
+      shown(answer, () => facts({ ...rest, cloudflare, host, "last probe": last_probe }));
+    });
+
+  tunnels
+    .command("logs <tunnel>")
+    .description("the connector's journal")
+    .option("--lines <n>", "how many of the last", "100")
+    .option("--follow", "and each new one, until Ctrl-C")
+    .action(async (id: string, { lines, follow }: { lines: string; follow?: boolean }) => {
+      const path = `/api/tunnels/${encodeURIComponent(id)}/logs?lines=${encodeURIComponent(lines)}`;
+      const line = (entry: LogLine): string =>
+        session.json() ? JSON.stringify(entry) : `${entry.at}  ${entry.message}`;
+      if (follow === true) {
+        for await (const { event, data } of session.api().follow(path)) {
+          if (event === "line") session.print(line(data as LogLine));
+          else session.err.write(`${JSON.stringify(data)}\n`);
+        }
+        return;
+      }
+      for (const entry of (await session.api().ask("GET", path))["logs"] as LogLine[]) session.print(line(entry));
+    });
+
+  tunnels
+    .command("restart <tunnel>")
+    .description("restart the connector, and wait until it is connected")
+    .action(async (id: string) => {
+      const answer = await session.api().ask("POST", `/api/tunnels/${encodeURIComponent(id)}/restart`);
+      const { success: _success, ...rest } = answer;
+      shown(answer, () => facts(rest));
+    });
+}
