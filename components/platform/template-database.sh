@@ -31,12 +31,13 @@ up() {
   install -d -m 0711 /run/odoosaas
   trap clean_up EXIT
   local wanted
-  wanted="modules=$MODULES languages=$LANGUAGES"
+  wanted="modules=$MODULES languages=en_US${LANGUAGES:+,$LANGUAGES}"
   if [ "$(built_from)" = "$wanted" ]; then
     return
   fi
   write_config
-  run_odoo -i "$MODULES" ${LANGUAGES:+"--load-language=$LANGUAGES"} --without-demo=all --stop-after-init --no-http </dev/null
+  # Odoo makes the first language the default of every user.
+  run_odoo -i "$MODULES" "--load-language=en_US${LANGUAGES:+,$LANGUAGES}" --without-demo=all --stop-after-init --no-http </dev/null
   make_assets
   settle <<<"$wanted"
 }

@@ -151,6 +151,8 @@ create temporary table parameter (key text, value text) on commit drop;
   update res_partner set name = :'company', email = :'login'
     where id = (select partner_id from res_company where id = 1) and :'company' <> '';
   update res_partner set lang = :'language' where :'language' <> '' and lang is not null;
+  update ir_default set json_value = to_json(:'language'::text)::text where :'language' <> ''
+    and field_id = (select id from ir_model_fields where model = 'res.partner' and name = 'lang');
   update res_partner set country_id = c.id from res_country c
     where c.code = :'country' and res_partner.id = (select partner_id from res_company where id = 1);
   update res_currency set active = true from res_country c where c.code = :'country' and res_currency.id = c.currency_id;
@@ -190,6 +192,7 @@ admin = env['res.users'].browse(2)
 admin.write({'login': value('ADMIN_LOGIN'), 'email': value('ADMIN_LOGIN')})
 if value('LANGUAGE'):
     env['res.users'].with_context(active_test=False).search([]).mapped('partner_id').write({'lang': value('LANGUAGE')})
+    env['ir.default'].set('res.partner', 'lang', value('LANGUAGE'))
 if value('COMPANY_NAME'):
     env['res.company'].browse(1).write({'name': value('COMPANY_NAME'), 'email': value('ADMIN_LOGIN')})
 country = env['res.country'].search([('code', '=', value('COUNTRY'))], limit=1)

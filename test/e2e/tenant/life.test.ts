@@ -56,9 +56,9 @@ test("the tenant has its own uuid, secret, base URL and language, and the templa
     "acme",
   );
   assert.deepEqual(users, [{ lang: "fr_FR", login: "owner@acme.example" }]);
-  assert.deepEqual(await world.sql("select password from res_users where id = 2", [], "odoo_template"), [
-    { password: null },
-  ]);
+  const templateAdmin =
+    "select u.password, p.lang from res_users u join res_partner p on p.id = u.partner_id where u.id = 2";
+  assert.deepEqual(await world.sql(templateAdmin, [], "odoo_template"), [{ password: null, lang: "en_US" }]);
 });
 
 test("the record, the tunnel and the database are marked as ours", async () => {
