@@ -51,19 +51,29 @@ export class Leftovers {
   }
 }
 
-/** Names tell whose they are: see the sandbox's instances for bridges, systemd-nspawn(1) for links. */
+/**
+ * Names tell whose they are: see the sandbox's instances for bridges, systemd-nspawn(1) for links. The instance
+ * `default` is a person's, who may start it beside the tests.
+ */
 function seen(): string[] {
   return [
     ...list("/sys/class/net")
-      .filter((link) => /^(odt|ve-|vb-)/.test(link))
+      .filter(
+        (link) => /^(odt|ve-|vb-)/.test(link) && ![link, ...bridged(link)].some((name) => /^v[eb]-default-/.test(name)),
+      )
       .map((link) => `network link ${link}`),
     ...list("/run/netns").map((name) => `network namespace ${name}`),
     ...read("/proc/self/mounts")
       .split("\n")
       .map((line) => line.split(" "))
-      .filter(([source, , type]) => type === "overlay" && source !== undefined)
+      .filter(([, target = "", type]) => type === "overlay" && !target.includes("/default/"))
       .map(([, target]) => `overlay mount ${target}`),
   ];
+}
+
+/** Links on a bridge. */
+function bridged(link: string): string[] {
+  return list(`/sys/class/net/${link}/brif`);
 }
 
 function commandLine(pid: number): string {
