@@ -75,16 +75,21 @@ async function read(api: ApiClient, id: number, waitSeconds: number): Promise<Op
   return operation as OperationAnswer;
 }
 
+/** What the engine says (automation/engine/engine.ts), as a line; undefined for what is of no interest here. */
 function progress(event: string, body: Record<string, unknown>): string | undefined {
-  const text = (key: string): string => (typeof body[key] === "string" ? body[key] : "");
-  const resource = text("urn").split("::").at(-1) ?? "";
   switch (event) {
     case "phase":
-      return `• ${text("name") || text("phase")}`;
-    case "resource":
-      return `  ${text("op")} ${resource} ${typeof body["seconds"] === "number" ? `(${body["seconds"].toFixed(1)} s)` : ""}`.trimEnd();
-    case "diagnostic":
-      return `  ${text("severity")}: ${text("message").trimEnd()}`;
+      return `• ${String(body["phase"])}`;
+    case "resource": {
+      const { urn = "", op = "", seconds } = (body["change"] ?? {}) as { urn?: string; op?: string; seconds?: number };
+      if (body["step"] === "begin" || op === "same") return undefined;
+      const took = seconds === undefined ? "" : ` (${seconds.toFixed(1)} s)`;
+      return `  ${body["step"] === "failed" ? "failed: " : ""}${op} ${urn.split("::").at(-1) ?? ""}${took}`;
+    }
+    case "diagnostic": {
+      const { severity = "", message = "" } = (body["diagnostic"] ?? {}) as { severity?: string; message?: string };
+      return `  ${severity}: ${message.trimEnd()}`;
+    }
     default:
       return undefined;
   }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { recordAudit } from "../../audit/record.ts";
+import { reopenEvent } from "../../stripe/inbox.ts";
 import type { ApiDeps } from "../deps.ts";
 import { bind, type BoundEndpoint, endpoint } from "../http/endpoint.ts";
 import { ApiError } from "../problem.ts";
@@ -114,22 +115,35 @@ export function eventRoutes(deps: ApiDeps): BoundEndpoint[] {
     }),
 
     bind(replay, async ({ params, by, requestId }) => {
-      const event = await known(params.id);
+      const { id, type, subscription_id: subscriptionId } = await known(params.id);
       await database.transaction(async (tx) => {
-        await deps.queue.enqueueStripeEvent(tx, event.id);
+        if (!(await reopenEvent(tx, id))) throw nothingToHandle(type);
+        await deps.queue.enqueueStripeEvent(tx, id);
         await recordAudit(tx, {
           actor: by.name,
           source: by.source,
           requestId,
           action: "event.replay",
           subjectType: "event",
-          subjectId: event.id,
-          after: { type: event.type, subscriptionId: event.subscription_id },
+          subjectId: id,
+          after: { type, subscriptionId },
         });
       });
-      return { status: 202, body: { success: true, event: eventBody(event) } };
+      return { status: 202, body: { success: true, event: eventBody(await known(id)) } };
     }),
   ];
+}
+
+function nothingToHandle(type: string): ApiError {
+  return new ApiError(
+    409,
+    "NothingToHandle",
+    "Nothing to handle",
+    `This event (${type}) is about no subscription of ours.`,
+    {
+      field: "id",
+    },
+  );
 }
 
 function eventBody(event: StripeEventRow): z.infer<typeof EventBody> {

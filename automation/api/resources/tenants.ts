@@ -25,10 +25,17 @@ import { STATES, TenantBody, tenantBody } from "./tenant-shapes.ts";
 
 const CustomDomains = z
   .array(z.string().regex(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, "must be a host name in lower case"))
-  .max(20);
-const CompanyName = z.string().min(1).max(200);
-const Language = z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?$/, "must be an Odoo language code such as fr_FR");
-const Country = z.string().regex(/^[A-Z]{2}$/, "must be a country code of two capitals (ISO 3166-1)");
+  .max(20)
+  .meta({ example: ["erp.acme.example"], description: "The customer's own, each with its CNAME set by the customer." });
+const CompanyName = z.string().min(1).max(200).meta({ example: "Acme SARL" });
+const Language = z
+  .string()
+  .regex(/^[a-z]{2,3}(_[A-Z]{2})?$/, "must be an Odoo language code such as fr_FR")
+  .meta({ example: "fr_FR" });
+const Country = z
+  .string()
+  .regex(/^[A-Z]{2}$/, "must be a country code of two capitals (ISO 3166-1)")
+  .meta({ example: "FR" });
 const PlanType = z.string().min(1).max(40).meta({ example: "shared", description: "A plan of GET /api/plans." });
 
 export const NewTenantBody = z
@@ -42,8 +49,8 @@ export const NewTenantBody = z
       .email()
       .optional()
       .meta({ description: "Login of the first administrator. Default: admin@<subdomain>.<domain>." }),
-    customer_id: z.string().min(1).max(255).optional(),
-    client_reference_id: z.string().min(1).max(255).optional(),
+    customer_id: z.string().min(1).max(255).optional().meta({ example: "cus_PqRsT", description: "Stripe's." }),
+    client_reference_id: z.string().min(1).max(255).optional().meta({ example: "order-1729" }),
     company_name: CompanyName.optional(),
     language: Language.optional(),
     country: Country.optional(),

@@ -73,7 +73,14 @@ test("received events are listed, read whole by operators, and handled again on 
 
   const replay = await api.call("POST", "/api/events/evt_3/replay", { role: "operator" });
   assert.equal(replay.status, 202);
+  assert.deepEqual(
+    [replay.at("event.outcome"), replay.at("event.handled_at")],
+    [null, null],
+    "it waits to be handled again",
+  );
   assert.deepEqual(api.queue.events, ["evt_3"]);
+  await api.database.query("update stripe_events set subscription_id = null where id = 'evt_4'");
+  assert.equal((await api.call("POST", "/api/events/evt_4/replay")).status, 409);
   assert.deepEqual((await api.call("GET", "/api/audit?action=event.replay")).at("lines.*.subject_id"), ["evt_3"]);
 });
 

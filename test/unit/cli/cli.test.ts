@@ -86,16 +86,16 @@ test("a change is followed to its end, with what happens on the way", async (t) 
     (count) => count === 2,
     5_000,
   );
-  api.tenants.emit(2, "phase", { name: "engine" });
-  api.tenants.emit(2, "resource", {
-    op: "update",
-    urn: "urn:pulumi:acme::odoosaas::Config::acme-config",
-    seconds: 0.4,
-  });
+  const urn = (name: string): string => `urn:pulumi:acme::odoosaas::Config::${name}`;
+  api.tenants.emit(2, "phase", { phase: "engine" });
+  api.tenants.emit(2, "resource", { step: "begin", change: { urn: urn("acme-config"), op: "update" } });
+  api.tenants.emit(2, "resource", { step: "end", change: { urn: urn("acme-config"), op: "update", seconds: 0.4 } });
+  api.tenants.emit(2, "resource", { step: "end", change: { urn: urn("acme-record"), op: "same" } });
+  api.tenants.emit(2, "diagnostic", { diagnostic: { severity: "warning", message: "slow host\n" } });
   api.tenants.finish(2, "succeeded", { changes: { update: 2 } });
   const { out, err, error } = await running;
   assert.equal(error, undefined);
-  assert.match(err, /• engine\n {2}update acme-config \(0\.4 s\)\n/);
+  assert.match(err, /• engine\n {2}update acme-config \(0\.4 s\)\n {2}warning: slow host\n$/);
   assert.match(out, /kind +suspend\nstatus +succeeded\ntook +1\.5 s\nchanges +2 update\n/);
   assert.equal((await api.call("GET", "/api/tenants/1")).at("tenant.wanted_reason"), "operator: asked by phone");
 });
