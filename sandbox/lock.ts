@@ -17,7 +17,7 @@ export function tryLock(path: string): Lock | undefined {
   mkdirSync(dirname(path), { recursive: true });
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
-    database.exec("BEGIN EXCLUSIVE");
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE"); // no journal file: nothing is ever written
   } catch (error) {
     database.close();
     if ((error as { errcode?: number }).errcode === 5 /* SQLITE_BUSY */) return undefined;
