@@ -20,7 +20,12 @@ export function pages(account: Account, deliveries: Deliveries): Router {
   };
   return Router()
     .use(urlencoded({ extended: false }))
-    .get("/", (_req, res) => void res.send(document("Stripe sandbox", overview(account, deliveries))))
+    .get("/", (req, res) => {
+      // The address that the page of a suspended tenant links to.
+      const tenant = req.query["tenant"];
+      if (typeof tenant === "string") res.redirect(302, `/pay/${encodeURIComponent(tenant)}`);
+      else res.send(document("Stripe sandbox", overview(account, deliveries)));
+    })
     .post("/checkout", async (req, res) => {
       const given = Object.fromEntries(
         Object.entries(req.body as Record<string, string>).filter(([, value]) => value !== ""),

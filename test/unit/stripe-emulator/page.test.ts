@@ -31,7 +31,7 @@ test("an unpaid invoice has a page on which the customer can pay it", async (t) 
   await door("POST", `/subscriptions/${subscription.id}/fail`);
   const [invoice] = (await stripe.invoices.list({ subscription: subscription.id, status: "open" })).data;
   const link = invoice?.hosted_invoice_url ?? "";
-  assert.match(await (await fetch(`${url}/pay/acme`)).text(), new RegExp(`href="/i/${invoice?.id ?? ""}"`));
+  assert.match(await (await fetch(`${url}/?tenant=acme`)).text(), new RegExp(`href="/i/${invoice?.id ?? ""}"`));
   assert.match(await (await fetch(link)).text(), /Pay with a good card/);
   assert.match(await (await fetch(link, { method: "POST" })).text(), /paid/);
   assert.equal((await stripe.subscriptions.retrieve(subscription.id)).status, "active");
