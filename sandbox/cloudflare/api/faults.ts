@@ -9,7 +9,8 @@ const Effect = z.discriminatedUnion("kind", [
   /** Refused before it is handled. */
   z.strictObject({
     kind: z.literal("status"),
-    status: z.union([z.literal(429), z.literal(500), z.literal(502), z.literal(503), z.literal(504)]),
+    /** 403 is what a token without the permission gets, with its code 10000. */
+    status: z.union([z.literal(403), z.literal(429), z.literal(500), z.literal(502), z.literal(503), z.literal(504)]),
     retryAfterSeconds: z.number().min(0).optional(),
   }),
   /** The connection is closed before the request is handled. */
@@ -94,7 +95,7 @@ export function sufferFaults(faults: Faults): RequestHandler {
         if (effect.retryAfterSeconds !== undefined) res.set("retry-after", String(effect.retryAfterSeconds));
         res.status(effect.status).json({
           success: false,
-          errors: [{ code: effect.status === 429 ? 10_429 : 10_500, message: "a fault that was asked for" }],
+          errors: [errorOf(effect.status)],
           messages: [],
           result: null,
         });
@@ -108,4 +109,9 @@ export function sufferFaults(faults: Faults): RequestHandler {
     }
     next();
   };
+}
+
+function errorOf(status: number): { code: number; message: string } {
+  if (status === 403) return { code: 10_000, message: "Authentication error" };
+  return { code: status === 429 ? 10_429 : 10_500, message: "a fault that was asked for" };
 }

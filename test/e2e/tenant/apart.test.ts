@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { derivePassword } from "../../../components/tenant/secrets.ts";
-import { startWorld, type World } from "./world.ts";
+import { startWorld, type World } from "../world.ts";
 
 // Two tenants of one host, and what one can do to the other.
 let world: World;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { derivePassword } from "../../../components/tenant/secrets.ts";
-import { startWorld, type World } from "./world.ts";
+import { startWorld, type World } from "../world.ts";
 
 // One tenant from its first `up` to nothing left, by the engine alone; the tests go in this order.
 let world: World;

@@ -2,13 +2,13 @@ import { request } from "node:http";
 import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
 import Cloudflare from "cloudflare";
 import pg from "pg";
-import { tenantProgram } from "../../../components/program.ts";
-import { PlatformSettings } from "../../../components/settings/platform-settings.ts";
-import { TenantSettings } from "../../../components/settings/tenant-settings.ts";
-import { derivePassword } from "../../../components/tenant/secrets.ts";
-import type { Adoption } from "../../../components/tenant/tenant.ts";
-import { startSandbox, type Sandbox, type SandboxOptions } from "../../../sandbox/lifecycle/sandbox.ts";
-import { connectSsh, type Ssh } from "../host/ssh.ts";
+import { tenantProgram } from "../../components/program.ts";
+import { PlatformSettings } from "../../components/settings/platform-settings.ts";
+import { TenantSettings } from "../../components/settings/tenant-settings.ts";
+import { derivePassword } from "../../components/tenant/secrets.ts";
+import type { Adoption } from "../../components/tenant/tenant.ts";
+import { startSandbox, type Sandbox, type SandboxOptions } from "../../sandbox/lifecycle/sandbox.ts";
+import { connectSsh, type Ssh } from "./host/ssh.ts";
 
 export interface Page {
   status: number;
@@ -34,11 +34,19 @@ export interface World {
   callOdoo(subdomain: string, session: string, model: string, method: string, args: unknown[]): Promise<unknown>;
   /** Rows as PostgreSQL's superuser sees them. */
   sql<Row extends object>(query: string, values?: unknown[], database?: string): Promise<Row[]>;
+  /** A request to the Automation API as its administrator. */
+  api(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<ApiAnswer>;
   host: Ssh;
   cloudflare: Cloudflare;
   /** A tenant's stack, run as the server and operators run it. */
   stack(tenant: Partial<TenantSettings> & { subdomain: string }, changes?: StackChanges): Promise<Stack>;
   close(): Promise<void>;
+}
+
+export interface ApiAnswer {
+  status: number;
+  headers: Headers;
+  body: Record<string, unknown>;
 }
 
 export interface StackChanges {
@@ -113,6 +121,23 @@ export async function startWorld(options: SandboxOptions = {}): Promise<World> {
       } finally {
         await client.end();
       }
+    },
+    api: async (method, path, body, headers = {}) => {
+      const response = await fetch(`${sandbox.api.url}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${sandbox.api.token}`,
+          ...(body && { "content-type": "application/json" }),
+          ...headers,
+        },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: text ? (JSON.parse(text) as Record<string, unknown>) : {},
+      };
     },
     cloudflare: new Cloudflare({
       apiToken: platform.cloudflareApiToken,
