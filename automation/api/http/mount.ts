@@ -2,7 +2,7 @@ import type { Express, Request, Response } from "express";
 import { FieldError } from "../../../components/field-error.ts";
 import type { Queryable } from "../../db/database.ts";
 import { ACCESS } from "../access.ts";
-import { authenticate } from "../auth/authenticate.ts";
+import { authorise, callerOf } from "../auth/authenticate.ts";
 import type { Caller } from "../auth/caller.ts";
 import type { VerifyToken } from "../auth/tokens.ts";
 import { ApiError, toProblem } from "../problem.ts";
@@ -52,6 +52,7 @@ async function answer(bound: BoundEndpoint, req: Request, res: Response, context
   if (req.path.startsWith("/api/")) res.set("cache-control", "no-store");
   const caller = await identified(bound, req, res, context);
   if (!UNLIMITED.has(route)) await context.limits.requests(req, res);
+  if (caller !== undefined) authorise(caller, route);
   const valid = validate(bound.endpoint, req);
 
   const key = req.get("idempotency-key");
@@ -103,6 +104,7 @@ function keyed(
   };
 }
 
+/** Undefined on public routes only. Throws 401, or 429 to who tries too many tokens. */
 async function identified(
   bound: BoundEndpoint,
   req: Request,
@@ -111,7 +113,7 @@ async function identified(
 ): Promise<Caller | undefined> {
   if (ACCESS[bound.endpoint.route] === "public") return undefined;
   try {
-    const caller = await authenticate(req, bound.endpoint.route, verify);
+    const caller = await callerOf(req.headers.authorization, verify);
     res.locals["caller"] = caller;
     return caller;
   } catch (error) {
