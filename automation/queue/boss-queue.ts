@@ -1,10 +1,14 @@
-import { type Db, type Job, PgBoss } from "pg-boss";
+import { type Db, type Job, PgBoss, type WorkOptions } from "pg-boss";
 import type { Database, Queryable, Transaction } from "../db/database.ts";
 import { hasFlag, setFlag } from "./flags.ts";
 import { type DeadLetter, Priority, type Queue, type QueueDepth } from "./queue.ts";
 
 const QUEUES = ["reconcile", "stripe-event", "preview"] as const;
 const DEAD = "dead-letter";
+
+/** For places that another process frees: nobody tells of those. */
+const POLLING = { pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 2 };
+const SETTLED_MS = 50;
 
 export interface BossQueueOptions {
   db: Database;
@@ -130,25 +134,43 @@ export class BossQueue implements Queue {
 
   /** Hands out jobs from now on. */
   async work(handlers: Handlers, limits: WorkLimits): Promise<void> {
-    const reconcile = async ([job]: Job<{ tenantId: number }>[]): Promise<void> => {
-      if (job === undefined || (await this.isPaused())) return; // the sweep queues what is due when the pause ends
-      await handlers.reconcile(job.data.tenantId, job.signal);
+    const reconcile = async ({ data, signal }: Job<{ tenantId: number }>): Promise<void> => {
+      if (await this.isPaused()) return; // the sweep queues what is due when the pause ends
+      await handlers.reconcile(data.tenantId, signal);
     };
-    await this.#boss.work(
-      "reconcile",
-      { localConcurrency: limits.reconciles, groupConcurrency: limits.perHost, heartbeatRefreshSeconds: 5 },
-      reconcile,
+    const heartbeat = { heartbeatRefreshSeconds: 5 };
+    await this.#workers("reconcile", limits.reconciles, { ...heartbeat, groupConcurrency: limits.perHost }, reconcile);
+    await this.#workers<{ eventId: string }>("stripe-event", limits.stripeEvents, {}, ({ data, signal }) =>
+      handlers.stripeEvent(data.eventId, signal),
     );
-    await this.#boss.work(
-      "stripe-event",
-      { localConcurrency: limits.stripeEvents },
-      async ([job]: Job<{ eventId: string }>[]) => {
-        if (job !== undefined) await handlers.stripeEvent(job.data.eventId, job.signal);
-      },
+    await this.#workers<{ operationId: number }>("preview", 1, heartbeat, ({ data, signal }) =>
+      handlers.preview(data.operationId, signal),
     );
-    await this.#boss.work("preview", { localConcurrency: 1 }, async ([job]: Job<{ operationId: number }>[]) => {
-      if (job !== undefined) await handlers.preview(job.data.operationId, job.signal);
-    });
+  }
+
+  /**
+   * A worker of pg-boss rests after a job until it is notified or its interval is over, whatever else waits: so each
+   * job's end wakes all of its queue. (That is by their ids, hence one `work` for each.)
+   */
+  async #workers<Data>(
+    queue: string,
+    count: number,
+    options: WorkOptions,
+    handle: (job: Job<Data>) => Promise<void>,
+  ): Promise<void> {
+    const ids: string[] = [];
+    const one = async ([job]: Job<Data>[]): Promise<void> => {
+      try {
+        if (job !== undefined) await handle(job);
+      } finally {
+        // After pg-boss has settled the job: until then its tenant and its host's place are still taken.
+        setTimeout(() => ids.forEach((id) => this.#boss.notifyWorker(id)), SETTLED_MS);
+        for (const id of ids) this.#boss.notifyWorker(id);
+      }
+    };
+    for (let n = 0; n < count; n += 1) {
+      ids.push(await this.#boss.work<Data, void, WorkOptions>(queue, { ...options, ...POLLING }, one));
+    }
   }
 
   async pauseAll(paused: boolean): Promise<void> {
@@ -168,10 +190,10 @@ export class BossQueue implements Queue {
     const jobs = await this.#boss.findJobs<Record<string, unknown>>(DEAD, { queued: true, limit });
     return jobs.map((job) => ({
       id: job.id,
-      queue: (job as { sourceName?: DeadLetter["queue"] }).sourceName ?? "reconcile",
+      queue: (job.sourceName ?? "reconcile") as DeadLetter["queue"],
       data: job.data,
       failedAt: job.createdOn,
-      error: messageOf(job.output),
+      error: messageOf(job.sourceOutput),
     }));
   }
 

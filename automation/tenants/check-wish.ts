@@ -47,7 +47,7 @@ export function checkWish(
     throw new FieldError(message, {
       field,
       value,
-      remedy: `Correct ${field}: it ${issue?.message ?? "is not valid"}.`,
+      remedy: `Correct ${field}, and send the request again.`,
     });
   }
   if (platform.reservedSubdomains.includes(subdomain)) {

@@ -1,0 +1,238 @@
+import assert from "node:assert/strict";
+import { after, before, test, type TestContext } from "node:test";
+import { Database } from "../../../automation/db/database.ts";
+import { migrate } from "../../../automation/db/migrate.ts";
+import { BossQueue, type Handlers } from "../../../automation/queue/boss-queue.ts";
+import { Priority } from "../../../automation/queue/queue.ts";
+import { sweep } from "../../../automation/queue/sweep.ts";
+import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { until } from "../../until.ts";
+
+let postgres: TestPostgres;
+let db: Database;
+let queue: BossQueue;
+
+before(async () => {
+  postgres = await startPostgres();
+  db = new Database(postgres.url);
+  await migrate(db);
+  queue = await BossQueue.start({ db, name: "sender" });
+});
+after(async () => {
+  await queue?.stop(1_000);
+  await db?.end();
+  await postgres?.stop();
+});
+
+test("work is queued with its cause or not at all, and only once while it waits", async (t) => {
+  const id = await tenant();
+  await assert.rejects(
+    db.transaction(async (tx) => {
+      await queue.enqueueReconcile(tx, id);
+      throw new Error("changed my mind");
+    }),
+  );
+  assert.equal((await queue.depth()).waiting, 0);
+  await db.transaction((tx) => queue.enqueueReconcile(tx, id, Priority.background));
+  await db.transaction((tx) => queue.enqueueReconcile(tx, id, Priority.background));
+  assert.equal((await queue.depth()).waiting, 1);
+
+  // The urgent one goes first, though it was queued in the same place as an idle one.
+  const urgent = await tenant();
+  await db.transaction((tx) => queue.enqueueReconcile(tx, urgent, Priority.background));
+  await db.transaction((tx) => queue.enqueueReconcile(tx, urgent, Priority.customer));
+  const seen: number[] = [];
+  await working(t, { reconcile: async (tenantId) => void seen.push(tenantId) }, 1);
+  await until(
+    "both",
+    () => seen.length,
+    (count) => count === 2,
+    10_000,
+  );
+  assert.deepEqual(seen, [urgent, id]);
+});
+
+test("one tenant is worked on once at a time, many tenants at once, and a host no more than it may", async (t) => {
+  const [one, two, three] = [await tenant(), await tenant(), await tenant()];
+  const active = new Map<number, number>();
+  let most = 0;
+  const doors: (() => void)[] = [];
+  await working(
+    t,
+    {
+      reconcile: async (tenantId) => {
+        active.set(tenantId, (active.get(tenantId) ?? 0) + 1);
+        assert.equal(active.get(tenantId), 1);
+        most = Math.max(
+          most,
+          [...active.values()].reduce((a, b) => a + b, 0),
+        );
+        await new Promise<void>((resolve) => doors.push(resolve));
+        active.set(tenantId, 0);
+      },
+    },
+    4,
+    2,
+  );
+  for (const id of [one, two, three]) await queue.enqueueReconcile(db, id);
+  await until(
+    "two at work",
+    () => doors.length,
+    (count) => count === 2,
+    10_000,
+  );
+  await queue.enqueueReconcile(db, one); // waits behind the running one
+  await until(
+    "the rest",
+    () => (doors.pop()?.(), [...active.values()]),
+    (counts) => counts.length === 3 && counts.every((n) => n === 0),
+    20_000,
+  );
+  assert.equal(most, 2);
+});
+
+test("a wish that comes while its tenant is at work is worked on afterwards", async (t) => {
+  const id = await tenant();
+  let runs = 0;
+  let open: () => void = () => {};
+  await working(t, {
+    reconcile: async () => {
+      runs += 1;
+      if (runs === 1) await new Promise<void>((resolve) => (open = resolve));
+    },
+  });
+  await queue.enqueueReconcile(db, id);
+  await until(
+    "the first run",
+    () => runs,
+    (count) => count === 1,
+    10_000,
+  );
+  await queue.enqueueReconcile(db, id);
+  open();
+  await until(
+    "the second run",
+    () => runs,
+    (count) => count === 2,
+    10_000,
+  );
+});
+
+test("while all work is paused nothing is handed out, and the sweep finds it afterwards", async (t) => {
+  const id = await tenant();
+  const seen: number[] = [];
+  await queue.pauseAll(true);
+  await working(t, { reconcile: async (tenantId) => void seen.push(tenantId) });
+  await queue.enqueueReconcile(db, id);
+  await until(
+    "an empty queue",
+    async () => (await queue.depth()).waiting,
+    (waiting) => waiting === 0,
+    10_000,
+  );
+  assert.equal(await sweep(db, queue), 0);
+  assert.equal(seen.length, 0);
+  await queue.pauseAll(false);
+  assert.ok((await sweep(db, queue)) >= 1);
+  await until(
+    "the tenant",
+    () => seen.includes(id),
+    (yes) => yes,
+    10_000,
+  );
+});
+
+test("a sweep queues what is due: not the converged, paused, stalled, waiting, deleted or leased", async (t) => {
+  await db.query("update tenant_deployments set observed_generation = generation");
+  const due = await tenant();
+  const changes = [
+    "observed_generation = generation",
+    "paused = true",
+    "state = 'stalled', attempts = 1",
+    "retry_at = now() + interval '1 hour'",
+    "state = 'deleted'",
+    "lease_until = now() + interval '1 minute'",
+  ];
+  for (const change of changes)
+    await db.query(`update tenant_deployments set ${change} where id = $1`, [await tenant()]);
+  const again = await tenant();
+  await db.query("update tenant_deployments set state = 'stalled', attempts = 0 where id = $1", [again]);
+  assert.equal(await sweep(db, queue), 2);
+  assert.equal((await queue.depth()).waiting, 2);
+  assert.ok(due !== again);
+});
+
+test("an event whose handling fails for good is kept as a dead letter, and can be revived", async (t) => {
+  await db.query("update tenant_deployments set observed_generation = generation");
+  await db.transaction((tx) => queue.enqueueStripeEvent(tx, "evt_poison"));
+  await db.query("update pgboss.job set retry_limit = 0 where name = 'stripe-event'");
+  let broken = true;
+  const handled: string[] = [];
+  await working(t, {
+    stripeEvent: async (id) => {
+      if (broken) throw new Error("cannot be read");
+      handled.push(id);
+    },
+  });
+  const [letter] = await until(
+    "the dead letter",
+    () => queue.deadLetters(),
+    (letters) => letters.length === 1,
+    20_000,
+  );
+  assert.deepEqual(
+    [letter?.queue, letter?.data, letter?.error],
+    ["stripe-event", { eventId: "evt_poison" }, "cannot be read"],
+  );
+  broken = false;
+  assert.equal(await queue.revive(letter?.id ?? ""), true);
+  await until(
+    "the event",
+    () => handled,
+    (ids) => ids.includes("evt_poison"),
+    20_000,
+  );
+  assert.equal((await queue.depth()).dead, 0);
+});
+
+test("stopping lets running work end", async (t) => {
+  const id = await tenant();
+  const begun = Promise.withResolvers<void>();
+  const door = Promise.withResolvers<void>();
+  let ended = false;
+  const worker = await working(t, {
+    reconcile: async () => {
+      begun.resolve();
+      await door.promise;
+      ended = true;
+    },
+  });
+  await queue.enqueueReconcile(db, id);
+  await begun.promise;
+  const stopped = worker.stop(10_000);
+  door.resolve();
+  await stopped;
+  assert.ok(ended);
+});
+
+async function working(t: TestContext, handlers: Partial<Handlers>, reconciles = 2, perHost = 10): Promise<BossQueue> {
+  const worker = await BossQueue.start({ db, name: "worker" });
+  t.after(() => worker.stop(1_000));
+  const nothing = async (): Promise<void> => {};
+  await worker.work(
+    { reconcile: nothing, stripeEvent: nothing, preview: nothing, ...handlers },
+    { reconciles, perHost, stripeEvents: 1 },
+  );
+  return worker;
+}
+
+let count = 0;
+
+async function tenant(): Promise<number> {
+  const subdomain = `queued-${(count += 1)}`;
+  const { rows } = await db.query<{ id: number }>(
+    "insert into tenant_deployments (container_id, subdomain, plan_type, customer_email) values (105, $1, 'starter', 'a@b.example') returning id",
+    [subdomain],
+  );
+  return rows[0]?.id ?? 0;
+}

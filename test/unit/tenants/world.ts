@@ -1,0 +1,178 @@
+import { after, before } from "node:test";
+import { Database } from "../../../automation/db/database.ts";
+import { Listener } from "../../../automation/db/listener.ts";
+import { migrate } from "../../../automation/db/migrate.ts";
+import type { Deployment, Engine, EngineResult, ProgramRun, StackRun } from "../../../automation/engine/engine.ts";
+import type { Queue } from "../../../automation/queue/queue.ts";
+import type { Clouds } from "../../../automation/tenants/clouds.ts";
+import { DatabaseTenants } from "../../../automation/tenants/database-tenants.ts";
+import type { Findings } from "../../../automation/tenants/findings.ts";
+import type { ReconcileIO } from "../../../automation/tenants/run.ts";
+import type { NewTenant } from "../../../automation/tenants/tenants.ts";
+import type { TenantSettings } from "../../../components/settings/tenant-settings.ts";
+import { examplePlatform } from "../../components/example-platform.ts";
+import { startPostgres, type TestPostgres } from "../../postgres.ts";
+
+export const BY = { name: "user:test" } as const;
+export const PLATFORM = examplePlatform();
+
+const RESULT: EngineResult = { changes: { create: 1 }, resources: [], diagnostics: [], outputs: {}, timings: {} };
+
+/** An engine whose stacks are entries of the clouds, so that claims and proofs of absence see what it did. */
+export class FakeEngine implements Engine {
+  readonly parallelism = 2;
+  readonly calls: string[] = [];
+  readonly states = new Map<string, Deployment>();
+  readonly runs: ProgramRun[] = [];
+  /** Called in the middle of each run, with its kind. */
+  during: (kind: "up" | "destroy", run: StackRun) => Promise<void> = async () => {};
+  readonly clouds: FakeClouds;
+
+  constructor(clouds: FakeClouds) {
+    this.clouds = clouds;
+  }
+
+  async createStack(stack: string): Promise<void> {
+    this.calls.push(`create ${name(stack)}`);
+  }
+
+  async up(run: ProgramRun): Promise<EngineResult> {
+    this.calls.push(`up ${name(run.stack)}`);
+    this.runs.push(run);
+    await this.during("up", run);
+    run.signal?.throwIfAborted();
+    const settings = run.program[1] as TenantSettings;
+    this.clouds.found.set(settings.subdomain, everythingOf(settings.subdomain));
+    const outputs = {
+      tunnelId: `t-${settings.subdomain}`,
+      url: `https://${settings.subdomain}.example`,
+      directUrl: "h:8069",
+    };
+    return { ...RESULT, outputs };
+  }
+
+  async preview(): Promise<EngineResult> {
+    return RESULT;
+  }
+
+  async destroy(run: StackRun): Promise<EngineResult> {
+    this.calls.push(`destroy ${name(run.stack)}`);
+    await this.during("destroy", run);
+    run.signal?.throwIfAborted();
+    this.clouds.found.delete(name(run.stack));
+    return { ...RESULT, changes: { delete: 1 } };
+  }
+
+  async exportState(stack: string): Promise<Deployment | undefined> {
+    this.calls.push(`export ${name(stack)}`);
+    return this.states.get(name(stack));
+  }
+
+  async importState(stack: string, state: Deployment): Promise<void> {
+    this.calls.push(`import ${name(stack)}`);
+    this.states.set(name(stack), state);
+  }
+
+  async unlock(stack: string): Promise<void> {
+    this.calls.push(`unlock ${name(stack)}`);
+  }
+
+  async close(): Promise<void> {}
+}
+
+function name(stack: string): string {
+  return stack.split("/").at(-1) ?? stack;
+}
+
+export function everythingOf(subdomain: string): Findings {
+  return {
+    tunnel: { id: `t-${subdomain}`, ours: true },
+    record: { id: `r-${subdomain}`, ours: true, is: "CNAME" },
+    role: { ours: true },
+    database: { owner: "odoo_h105", mark: "ours" },
+  };
+}
+
+export class FakeClouds implements Clouds {
+  readonly found = new Map<string, Findings>();
+  looks = 0;
+
+  async look({ subdomain }: { subdomain: string }): Promise<Findings> {
+    this.looks += 1;
+    return this.found.get(subdomain) ?? {};
+  }
+
+  async close(): Promise<void> {}
+}
+
+export interface World {
+  db: Database;
+  tenants: DatabaseTenants;
+  engine: FakeEngine;
+  clouds: FakeClouds;
+  /** Tenants queued, in order, each with its priority. */
+  queued: [number, number | undefined][];
+  /** A worker's view; each has a name of its own. */
+  worker: (name?: string, changes?: Partial<ReconcileIO>) => ReconcileIO;
+  /** A requested tenant with a subdomain of its own; returns its id. */
+  tenant: (input?: Partial<NewTenant>) => Promise<{ id: number; subdomain: string }>;
+}
+
+/** A database for all tests of a file; every test makes tenants of its own. */
+export function useWorld(): () => World {
+  let postgres: TestPostgres;
+  let world: World;
+  let listener: Listener;
+  before(async () => {
+    postgres = await startPostgres();
+    const db = new Database(postgres.url);
+    await migrate(db);
+    listener = new Listener(postgres.url);
+    const queued: World["queued"] = [];
+    const queue = {
+      enqueueReconcile: async (_tx: unknown, id: number, priority?: number) => void queued.push([id, priority]),
+      enqueuePreview: async () => {},
+    };
+    const tenants = new DatabaseTenants({
+      db,
+      queue: queue as unknown as Queue,
+      listener,
+      platform: async () => PLATFORM,
+    });
+    const clouds = new FakeClouds();
+    const engine = new FakeEngine(clouds);
+    let count = 0;
+    world = {
+      db,
+      tenants,
+      engine,
+      clouds,
+      queued,
+      worker: (worker = "here:1:a", changes = {}) => ({
+        db,
+        engine,
+        platform: async () => ({ settings: PLATFORM, clouds }),
+        platformStack: "organization/odoosaas/prod",
+        probe: async () => undefined,
+        worker,
+        now: () => new Date(),
+        log: { info: () => {}, error: () => {} },
+        ...changes,
+      }),
+      tenant: async (input = {}) => {
+        const subdomain = `t${(count += 1)}-${Math.random().toString(36).slice(2, 8)}`;
+        const { tenant } = await tenants.request(
+          { subdomain, planType: "starter", customerEmail: "a@example.com", ...input },
+          BY,
+        );
+        return tenant;
+      },
+    };
+  });
+  after(async () => {
+    await listener?.close();
+    await world?.db.end();
+    await postgres?.stop();
+  });
+  return () => world;
+}
