@@ -87,6 +87,12 @@ function readPostmaster(instance: Instance): number | undefined {
   }
 }
 
+/** Mount points of overlays whose lower layer lies in a directory. */
+export function overlaysOn(directory: string, mountinfo = readMountinfo()): string[] {
+  const overlays = mountinfo.split("\n").filter((line) => line.includes(`lowerdir=${directory}/`));
+  return overlays.map((line) => line.split(" ")[4] ?? "");
+}
+
 /** Mount points below a directory, the deepest first (proc(5), mountinfo: octal escapes for blanks). */
 export function mountsBelow(directory: string, mountinfo = readMountinfo()): string[] {
   const points = mountinfo

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { isAlive, signalProcess } from "../host/process-identity.ts";
 import type { Instance } from "../instance.ts";
-import { mountsBelow, removeLeftovers } from "./leftovers.ts";
+import { mountsBelow, overlaysOn, removeLeftovers } from "./leftovers.ts";
 import { findRun } from "./running.ts";
 
 /** Longer than all parts may take to stop, one after the other. */
@@ -29,7 +29,11 @@ export async function stopInstance(instance: Instance): Promise<boolean> {
 export async function resetInstance(instance: Instance, options: { caches: boolean }): Promise<void> {
   await stopInstance(instance);
   removeTree(instance.directory);
-  if (options.caches) removeTree(instance.cache);
+  if (!options.caches) return;
+  const users = overlaysOn(instance.cache);
+  if (users.length > 0)
+    throw new Error(`${instance.cache} is not removed, since other hosts run on it: ${users.join(", ")}`);
+  removeTree(instance.cache);
 }
 
 /** Never removes through a mount: what is mounted there is somebody's. */

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openInstance } from "../../../sandbox/instance.ts";
-import { mountsBelow } from "../../../sandbox/lifecycle/leftovers.ts";
+import { mountsBelow, overlaysOn } from "../../../sandbox/lifecycle/leftovers.ts";
 import { missingPrerequisites, NotPossibleHere, takenPorts } from "../../../sandbox/lifecycle/prerequisites.ts";
 import { NotRunning, sandboxStatus } from "../../../sandbox/lifecycle/status.ts";
 import { undoAfter } from "../../undo.ts";
@@ -65,4 +65,13 @@ test("mounts below a directory are found, the deepest first, whatever is in thei
       (a, b) => b.length - a.length,
     ),
   );
+});
+
+test("hosts that run on a cache's tree are found", () => {
+  const mountinfo = [
+    "22 1 254:0 / / rw - ext4 /dev/vda rw",
+    "40 22 0:40 / /state/a/host/root rw - overlay overlay rw,lowerdir=/cache/host/tree-1,upperdir=/state/a/host/upper",
+    "41 22 0:41 / /elsewhere rw - overlay overlay rw,lowerdir=/cache2/host/tree-1,upperdir=/cache/upper",
+  ].join("\n");
+  assert.deepEqual(overlaysOn("/cache", mountinfo), ["/state/a/host/root"]);
 });
