@@ -50,7 +50,9 @@ test("a paid checkout leads to a login page and a login", async () => {
 test("the server's tenant previews clean by an operator's command line", async () => {
   const { writeStackFile } = await import("../../../sandbox/lifecycle/project.ts");
   const { body } = await world.api("GET", `/api/tenants/${(await tenant("acme"))?.id}/config`);
-  writeStackFile(world.sandbox.instance, "acme", { tenant: body });
+  writeStackFile(world.sandbox.instance, "acme", {
+    tenant: (body["config"] as Record<string, unknown>)["odoosaas:tenant"],
+  });
   const printed = await world.sandbox.pulumi(
     "preview",
     "--non-interactive",
