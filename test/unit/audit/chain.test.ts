@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { hashOf } from "../../../automation/audit/chain.ts";
 import { canonicalJson } from "../../../automation/audit/canonical-json.ts";
 import { listAudit } from "../../../automation/audit/list.ts";
 import { recordAudit } from "../../../automation/audit/record.ts";
@@ -88,6 +89,23 @@ test("the log shows whether a line was changed, removed or cut off", async (t) =
       problem: "is missing from the end",
     });
     assert.equal((await verifyAudit(db, { id: head.id, hash: "00" })).firstBroken?.id, head.id);
+  });
+
+  await t.test("a forger who computes a line's hash anew has to forge all that follow", async () => {
+    const { rows } = await db.query<{ previous_hash: Buffer; hash: Buffer; next: Buffer }>(
+      "select a.previous_hash, a.hash, b.hash as next from audit_log a join audit_log b on b.id = a.id + 1 where a.id = 20",
+    );
+    const [line] = await listAudit(db, { before: 21, limit: 1 });
+    assert(line !== undefined && rows[0] !== undefined);
+    const forged = hashOf({ ...line, actor: "nobody" }, rows[0].previous_hash);
+    const write = async (actor: string, hash: Buffer): Promise<void> => {
+      await tamper(`update audit_log set actor = '${actor}', hash = '\\x${hash.toString("hex")}' where id = 20`);
+      await tamper(`update audit_log set previous_hash = '\\x${hash.toString("hex")}' where id = 21`);
+    };
+    await write("nobody", forged);
+    assert.deepEqual((await verifyAudit(db)).firstBroken, { id: 21, problem: "was changed" });
+    await write(line.actor, rows[0].hash);
+    assert.equal((await verifyAudit(db)).valid, true);
   });
 
   await t.test("a changed line is found, and it is the first one", async () => {
