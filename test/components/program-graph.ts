@@ -61,7 +61,6 @@ interface Request {
 
 function requestsOfMockMonitor(): Map<string, Request> {
   const requests = new Map<string, Request>();
-  // oxlint-disable-next-line typescript/unbound-method -- called with its own `this` below
   const register = MockMonitor.prototype.registerResource;
   MockMonitor.prototype.registerResource = function (this: MockMonitor, request: Request, callback: never) {
     requests.set(request.getName(), request);
