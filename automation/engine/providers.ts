@@ -83,16 +83,18 @@ export class Providers {
         return `${plugin.name}:${running.port}`;
       this.#stop(plugin.name);
     }
+    let child: GuardedProcess | undefined;
     try {
       const path = await this.#find(plugin);
       if (path === undefined) return undefined;
-      const child = spawnGuarded(path, [], { env: this.#env });
+      child = spawnGuarded(path, [], { env: this.#env });
       const port = await firstPort(child);
       child.stdout.resume();
       child.stderr.resume();
       this.#running.set(plugin.name, { child, port, runs: 1 });
       return `${plugin.name}:${port}`;
     } catch (error) {
+      if (child !== undefined) killGuarded(child);
       this.#log(`provider ${plugin.name} cannot be kept alive between runs: ${(error as Error).message}`);
       return undefined;
     }
@@ -133,7 +135,6 @@ async function firstPort(child: GuardedProcess): Promise<number> {
         });
       }),
       setTimeout(START_TIMEOUT_MS, undefined, { signal: given.signal }).then(() => {
-        killGuarded(child);
         throw new Error(`it printed no port within ${START_TIMEOUT_MS} ms`);
       }),
     ]);

@@ -67,7 +67,10 @@ export class RunLog {
 }
 
 function changeOf(step: StepEventMetadata): ResourceChange {
-  const paths = Object.entries(step.detailedDiff ?? {}).map(([path, { diffKind }]): [string, string] => [path, diffKind]);
+  const paths = Object.entries(step.detailedDiff ?? {}).map(([path, { diffKind }]): [string, string] => [
+    path,
+    diffKind,
+  ]);
   const diff = paths.length > 0 ? paths : (step.diffs ?? []).map((path): [string, string] => [path, "update"]);
   return {
     urn: step.urn,
