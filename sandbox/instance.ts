@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { cacheDirectory, stateDirectory } from "./directories.ts";
 import { withLock } from "./lock.ts";
@@ -64,29 +63,40 @@ export function findInstance(name = DEFAULT_INSTANCE): Instance | undefined {
 export async function openInstance(name = DEFAULT_INSTANCE, ports: Partial<Ports> = {}): Promise<Instance> {
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(name))
     throw new Error(`instance "${name}": use 1-31 of a-z, 0-9 and -, a letter first`);
-  const root = stateDirectory();
-  const directory = join(root, name);
-  // Two instances that are made at once must not choose the same network.
-  return await withLock(
-    join(root, ".instances.lock"),
-    () => {},
-    async () => {
-      const found = findInstance(name);
-      const saved: Saved = {
-        network: found ? networkNumber(found) : chooseNetwork(root),
-        ports: { ...(found?.ports ?? (name === DEFAULT_INSTANCE ? DEFAULT_PORTS : await freePorts())), ...ports },
-      };
-      mkdirSync(directory, { recursive: true, mode: 0o700 });
-      writeFileSync(join(directory, "instance.json"), `${JSON.stringify(saved, undefined, 2)}\n`, { mode: 0o600 });
-      return toInstance(name, directory, saved);
-    },
-  );
+  return await alone(async () => {
+    const found = findInstance(name);
+    return save(name, {
+      network: found ? networkNumber(found) : chooseNetwork(),
+      ports: { ...(found?.ports ?? (name === DEFAULT_INSTANCE ? DEFAULT_PORTS : await freePorts())), ...ports },
+    });
+  });
+}
+
+/** Gives an instance another network, because somebody else has the one that was chosen for it. */
+export async function moveInstance(name: string): Promise<Instance> {
+  return await alone(async () => {
+    const instance = findInstance(name);
+    if (!instance) throw new Error(`there is no instance "${name}"`);
+    return save(name, { network: chooseNetwork(), ports: instance.ports });
+  });
+}
+
+/** Two instances that are made at once must not choose the same network. */
+async function alone<T>(work: () => Promise<T>): Promise<T> {
+  return await withLock(join(stateDirectory(), ".instances.lock"), () => {}, work);
 }
 
 interface Saved {
   /** N of 10.214.N.0/24. */
   network: number;
   ports: Ports;
+}
+
+function save(name: string, saved: Saved): Instance {
+  const directory = join(stateDirectory(), name);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  writeFileSync(join(directory, "instance.json"), `${JSON.stringify(saved, undefined, 2)}\n`, { mode: 0o600 });
+  return toInstance(name, directory, saved);
 }
 
 function toInstance(name: string, directory: string, saved: Saved): Instance {
@@ -105,20 +115,28 @@ function networkNumber(instance: Instance): number {
   return Number(instance.network.bridge.slice("odt".length));
 }
 
-/** The first N whose network no instance and no interface of this machine has. */
-function chooseNetwork(root: string): number {
-  const taken = new Set<number>();
+/** The first N whose network no instance here and no link of this machine has. */
+function chooseNetwork(): number {
+  const root = stateDirectory();
+  const taken = new Set<number>(linkedNetworks());
   for (const name of existsSync(root) ? readdirSync(root) : []) {
     const instance = name.startsWith(".") ? undefined : findInstance(name);
     if (instance) taken.add(networkNumber(instance));
   }
-  for (const [name, addresses] of Object.entries(networkInterfaces())) {
-    if (/^odt\d+$/.test(name)) taken.add(Number(name.slice(3)));
-    for (const { address } of addresses ?? [])
-      if (address.startsWith("10.214.")) taken.add(Number(address.split(".")[2]));
-  }
   for (let n = 0; n < 256; n++) if (!taken.has(n)) return n;
   throw new Error(`all networks 10.214.0.0 to 10.214.255.0 are taken; remove instances from ${root}`);
+}
+
+/** From the kernel's table of routes: Node lists no link that has nobody connected, such as a bridge without its host. */
+function linkedNetworks(): number[] {
+  if (!existsSync("/proc/net/route")) return [];
+  const routes = readFileSync("/proc/net/route", "utf8").split("\n").slice(1);
+  return routesTo10_214(routes.map((line) => line.split("\t")[1] ?? ""));
+}
+
+/** N of each 10.214.N.0, from addresses as the table has them: hexadecimal, the first byte last. */
+export function routesTo10_214(destinations: readonly string[]): number[] {
+  return destinations.filter((hex) => /^[0-9A-F]{4}D60A$/.test(hex)).map((hex) => Number.parseInt(hex.slice(2, 4), 16));
 }
 
 async function freePorts(): Promise<Ports> {

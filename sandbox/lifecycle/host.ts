@@ -1,4 +1,6 @@
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import { ROOT_STATE_DIRECTORY } from "../directories.ts";
 import { startHost, type RunningHost } from "../host/host.ts";
 import type { Instance } from "../instance.ts";
 import type { Progress } from "../progress.ts";
@@ -7,8 +9,11 @@ import type { InstanceSecrets } from "./secrets.ts";
 /** The tenant host's number: `container_id` in the API. */
 export const HOST_ID = 105;
 
+/** "default-105". Machines are told apart by name alone: in another state directory, the same name needs something more. */
 export function machineName(instance: Instance): string {
-  return `${instance.name}-${HOST_ID}`;
+  if (dirname(instance.directory) === ROOT_STATE_DIRECTORY) return `${instance.name}-${HOST_ID}`;
+  const place = createHash("sha256").update(instance.directory).digest("hex").slice(0, 6);
+  return `${instance.name}-${place}-${HOST_ID}`;
 }
 
 export function hostDirectory(instance: Instance): string {

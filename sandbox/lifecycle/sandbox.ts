@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { engineEnvironment } from "../engine/environment.ts";
 import { provideEngine } from "../engine/provide.ts";
-import { openInstance, type Instance } from "../instance.ts";
+import { findInstance, openInstance, type Instance } from "../instance.ts";
 import { run } from "../run.ts";
 import { apiToken, apiUrl } from "./api.ts";
 import { sendCheckout, untilServed, type Checkout } from "./checkout.ts";
@@ -47,12 +47,12 @@ export interface Sandbox {
  * Throws StartFailed.
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const instance = await openInstance(options.name ?? `test-${randomBytes(4).toString("hex")}`);
+  const made = await openInstance(options.name ?? `test-${randomBytes(4).toString("hex")}`);
   const { upTo = "server", onStep } = options;
   const supervisor = launch(
-    instance,
+    made,
     {
-      instance: instance.name,
+      instance: made.name,
       demo: options.demo ?? false,
       attached: true,
       temporary: true,
@@ -67,6 +67,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     },
   );
   await supervisor.ready;
+  const instance = findInstance(made.name) ?? made; // it may have moved to another network
   const secrets = instanceSecrets(instance);
   const environment = async () => engineEnvironment(instance, await provideEngine(instance.cache, () => {}));
   return {

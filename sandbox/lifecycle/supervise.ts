@@ -2,12 +2,14 @@
 import { join } from "node:path";
 import { openInstance } from "../instance.ts";
 import { tryLock } from "../lock.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import type { Message, SupervisorOptions } from "./messages.ts";
+import { claimNetwork } from "./network.ts";
 import { duration } from "./steps.ts";
 import { Supervisor } from "./supervisor.ts";
 
 const options = JSON.parse(process.argv[2] ?? "{}") as SupervisorOptions;
-const instance = await openInstance(options.instance);
+let instance = await openInstance(options.instance);
 
 /** To whoever started this process, as long as they listen, and to the log. */
 function tell(message: Message): void {
@@ -34,6 +36,13 @@ if (!lock) {
 }
 process.on("exit", () => lock.release());
 
+try {
+  await removeLeftovers(instance);
+  instance = await claimNetwork(instance);
+} catch (error) {
+  tell({ kind: "failed", message: (error as Error).message });
+  process.exit(1);
+}
 const supervisor = new Supervisor(instance, options, tell);
 let stopping: Promise<void> | undefined;
 

@@ -15,7 +15,6 @@ import { startClouds } from "./clouds.ts";
 import { startTenantHost } from "./host.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import type { Message, SupervisorOptions } from "./messages.ts";
-import { ensureBridge } from "./network.ts";
 import { unchangedHostKey, upPlatform } from "./platform-stack.ts";
 import { NotPossibleHere, takenPorts } from "./prerequisites.ts";
 import { prepareProject } from "./project.ts";
@@ -25,7 +24,10 @@ import { startServer } from "./server.ts";
 import { describe, type SandboxStatus } from "./status.ts";
 import { Steps } from "./steps.ts";
 
-/** Starts the parts of one instance in their order, watches them, and stops them in the reverse. */
+/**
+ * Starts the parts of one instance in their order, watches them, and stops them in the reverse. Nothing of an earlier
+ * run may be left, and the instance's network must be there.
+ */
 export class Supervisor {
   readonly #instance: Instance;
   readonly #options: SupervisorOptions;
@@ -55,7 +57,6 @@ export class Supervisor {
   /** Brings everything up. Throws the first failure; `stop` must be called then, too. */
   async start(): Promise<SandboxStatus> {
     this.#keeper.enter("starting");
-    await removeLeftovers(this.#instance);
     const taken = await takenPorts(this.#instance);
     if (taken.length > 0) throw new NotPossibleHere(taken);
     prepareProject(this.#instance);
@@ -74,9 +75,8 @@ export class Supervisor {
     const engine = this.#provideEngine();
     const tree = this.#step("Tenant host's system", (progress) => provideHostTree(cache, progress));
     const connector = this.#step("Connector", (progress) => buildConnector(cache, progress));
-    const network = ensureBridge(this.#instance);
-    const postgres = network.then(() => this.#startPostgres());
-    const clouds = network.then(() => this.#startClouds());
+    const postgres = this.#startPostgres();
+    const clouds = this.#startClouds();
     const host = Promise.all([tree, connector, postgres]).then(([root, binary]) => this.#startHost(root, binary));
     const below = [engine, tree, connector, postgres, clouds, host];
     if (this.#options.withoutPlatform) return below;

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import pg from "pg";
-import type { Instance } from "../../../sandbox/instance.ts";
+import { openInstance, type Instance } from "../../../sandbox/instance.ts";
 import { launch, StartFailed } from "../../../sandbox/lifecycle/launch.ts";
 import { findRun } from "../../../sandbox/lifecycle/running.ts";
 import { startSandbox } from "../../../sandbox/lifecycle/sandbox.ts";
@@ -81,6 +82,31 @@ test("PostgreSQL takes each part's password from the machine and the host, and n
     password: "wrong",
   });
   await assert.rejects(wrong.connect(), /password authentication failed/);
+});
+
+test("sandboxes of two state directories do not share a network, and a stop of one leaves the other's", async (t) => {
+  const one = await startSandbox({ upTo: "parts" });
+  undoAfter(t, () => one.stop());
+  const state = mkdtempSync(join(tmpdir(), "odoo-tenants-state-"));
+  chmodSync(state, 0o711); // PostgreSQL's user must get through
+  undoAfter(t, () => rmSync(state, { recursive: true }));
+  const before = process.env["ODOO_TENANTS_STATE"];
+  const leave = () => {
+    if (before === undefined) delete process.env["ODOO_TENANTS_STATE"];
+    else process.env["ODOO_TENANTS_STATE"] = before;
+  };
+  process.env["ODOO_TENANTS_STATE"] = state;
+  undoAfter(t, leave);
+  // As if it had been made before the other one was there.
+  const made = await openInstance("test-other");
+  const file = join(made.directory, "instance.json");
+  const chosen = Number(one.instance.network.bridge.slice(3));
+  writeFileSync(file, JSON.stringify({ ...(JSON.parse(readFileSync(file, "utf8")) as object), network: chosen }));
+  const other = await startSandbox({ name: "test-other", upTo: "parts" });
+  undoAfter(t, () => other.stop());
+  assert.notEqual(other.instance.network.bridge, one.instance.network.bridge);
+  await other.stop();
+  assert.ok(existsSync(`/sys/class/net/${one.instance.network.bridge}`));
 });
 
 test("what a killed supervisor left is stopped by the next stop, and does not hinder the next start", async (t) => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { findInstance, openInstance } from "../../../sandbox/instance.ts";
+import { findInstance, moveInstance, openInstance, routesTo10_214 } from "../../../sandbox/instance.ts";
+import { machineName } from "../../../sandbox/lifecycle/host.ts";
 import { instanceSecrets } from "../../../sandbox/lifecycle/secrets.ts";
 import { ownDirectory, setEnvironment } from "../sandbox-engine/world.ts";
 
@@ -73,4 +74,31 @@ test("secrets are drawn once, each instance has its own, and only the owner can 
   assert.match(secrets.cloudflare.apiToken, /^[0-9A-Za-z_-]{40,80}$/, "the form that the official provider demands");
   assert.match(secrets.ssh.privateKey, /^-----BEGIN OPENSSH PRIVATE KEY-----/);
   assert.match(secrets.ssh.publicKey, /^ssh-ed25519 /);
+});
+
+test("an instance that moves keeps its ports and gets a network that is nobody's", async (t) => {
+  world(t);
+  const [one, other] = [await openInstance("one"), await openInstance("other")];
+  const moved = await moveInstance("one");
+  assert.deepEqual(moved.ports, one.ports);
+  assert.equal(new Set([one, other, moved].map(({ network }) => network.bridge)).size, 3);
+  assert.deepEqual(findInstance("one"), moved);
+});
+
+test("networks are read from the kernel's routes", () => {
+  assert.deepEqual(
+    routesTo10_214(["00000000", "0000D60A", "000AD60A", "00FFD60A", "000200C0", "0000D70A", ""]),
+    [0, 10, 255],
+  );
+});
+
+test("two instances of one name, in two state directories, have hosts of two names", async (t) => {
+  world(t);
+  const one = await openInstance("one");
+  const names = ["/var/lib/odoo-tenants/one", "/srv/a/one", "/srv/b/one"].map((directory) =>
+    machineName({ ...one, directory }),
+  );
+  assert.equal(names[0], "one-105");
+  assert.equal(new Set(names).size, 3);
+  for (const name of names) assert.match(name, /^one-([0-9a-f]{6}-)?105$/);
 });
