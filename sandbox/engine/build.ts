@@ -95,7 +95,8 @@ export async function buildEngine(cache: string, progress: Progress, signal?: Ab
 
 function goArguments(binary: Binary, output: string): string[] {
   const linker = `-s -w -X ${binary.variable}=v${binary.version}`;
-  return ["build", "-v", "-trimpath", "-ldflags", linker, "-o", output, binary.package];
+  // Without debugging information, which the linker would throw away: a tenth less work.
+  return ["build", "-v", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", linker, "-o", output, binary.package];
 }
 
 async function checkGo(): Promise<void> {
