@@ -119,8 +119,9 @@ async function answering(url: string, failure: () => Error | undefined): Promise
       await client.connect();
       return;
     } catch (error) {
-      const dead = failure() ?? (Date.now() > deadline ? error : undefined);
-      if (dead !== undefined) throw dead;
+      const dead = failure();
+      if (dead !== undefined || Date.now() > deadline)
+        throw new Error(`PostgreSQL did not start: ${dead?.message ?? String(error)}`, { cause: error });
     } finally {
       await client.end().catch(() => {});
     }

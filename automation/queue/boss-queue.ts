@@ -169,7 +169,7 @@ export class BossQueue implements Queue {
       }
     };
     for (let n = 0; n < count; n += 1) {
-      ids.push(await this.#boss.work<Data, void, WorkOptions>(queue, { ...options, ...POLLING }, one));
+      ids.push(await this.#boss.work<Data, void>(queue, { ...options, ...POLLING }, one));
     }
   }
 

@@ -11,8 +11,6 @@ export interface Findings {
   readonly database?: { readonly owner: string; readonly mark: "ours" | "unmarked" | "another" };
 }
 
-export const NOTHING_FOUND: Findings = {};
-
 /** Whose name is taken by another, in words; empty when nothing stands in the way. */
 export function takenBy(
   subdomain: string,

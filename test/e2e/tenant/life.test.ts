@@ -140,9 +140,9 @@ test("no change of an input replaces anything", async () => {
 });
 
 test("rotated secrets are in use at once, and visitors notice nothing", async () => {
-  const before = await world.host.ok("cat /etc/cloudflared/acme-tunnel.token");
+  const earlier = await world.host.ok("cat /etc/cloudflared/acme-tunnel.token");
   await (await world.stack({ ...acme, secretGeneration: { tunnel: 2, postgresRole: 2 } })).up(quiet);
-  assert.notEqual(await world.host.ok("cat /etc/cloudflared/acme-tunnel.token"), before);
+  assert.notEqual(await world.host.ok("cat /etc/cloudflared/acme-tunnel.token"), earlier);
   assert.equal((await world.visit("acme", "/web/login")).status, 200);
   await world.login("acme");
 });

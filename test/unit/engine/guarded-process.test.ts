@@ -10,7 +10,8 @@ const env = { PATH: process.env["PATH"] ?? "" };
 
 test("a guarded command's output and exit code are its own", async () => {
   const child = spawnGuarded("bash", ["-c", "echo out; echo problem >&2; exit 3"], { env });
-  const [out, problem, [code]] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, "exit")]);
+  const exit = once(child, "exit") as Promise<[number | null]>;
+  const [out, problem, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
   assert.deepEqual([out, problem, code], ["out\n", "problem\n", 3]);
 });
 
@@ -20,14 +21,14 @@ test("a polite signal reaches the command, which may take its time", async () =>
     ["-c", "trap 'sleep 0.2; echo bye; exit 4' INT; echo ready; while :; do sleep 0.05; done"],
     { env },
   );
-  await once(child.stdout!, "data");
+  await once(child.stdout, "data");
   child.kill("SIGINT");
   assert.deepEqual(await once(child, "exit"), [4, null]);
 });
 
 test("killing takes the command's own children along", async () => {
   const child = spawnGuarded("bash", ["-c", "sleep 1000 & echo $!; wait"], { env });
-  const [line] = (await once(child.stdout!, "data")) as [Buffer];
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
   killGuarded(child);
   await once(child, "exit");
   await until(

@@ -10,7 +10,7 @@ test("changes are told with their differing properties and how long they took; v
   const told: RunEvent[] = [];
   const log = new RunLog(
     (text) => text,
-    (event) => told.push(event),
+    (one) => told.push(one),
   );
   const metadata = {
     ...step("update"),
@@ -71,5 +71,5 @@ function step(op: string): Record<string, unknown> {
 }
 
 function event(content: Record<string, unknown>): EngineEvent {
-  return { sequence: 1, timestamp: 1, ...content } as unknown as EngineEvent;
+  return { sequence: 1, timestamp: 1, ...content };
 }

@@ -142,7 +142,7 @@ test("while all work is paused nothing is handed out, and the sweep finds it aft
   );
 });
 
-test("a sweep queues what is due: not the converged, paused, stalled, waiting, deleted or leased", async (t) => {
+test("a sweep queues what is due: not the converged, paused, stalled, waiting, deleted or leased", async () => {
   await db.query("update tenant_deployments set observed_generation = generation");
   const due = await tenant();
   const changes = [
