@@ -48,7 +48,10 @@ export class Database implements Queryable {
       max: options.connections ?? 10,
       types,
     });
-    this.pool.on("error", options.onError ?? (() => {}));
+    const told = options.onError ?? (() => {});
+    this.pool.on("error", told);
+    // The pool hears only of idle ones: unheard, a server that dies under a transaction would end this process.
+    this.pool.on("connect", (client) => client.on("error", told));
   }
 
   async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> {
