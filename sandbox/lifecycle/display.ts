@@ -131,7 +131,7 @@ class MovingDisplay implements Display {
     for (const active of this.#active.values()) {
       const line = `${SPINNER[this.#frame]} ${activeLine(active, Date.now())}`;
       // A line that wraps would be two to erase.
-      this.#stream.write(`${line.slice(0, Math.max(10, this.#stream.columns - 1))}\n`);
+      this.#stream.write(`${line.slice(0, (this.#stream.columns || 80) - 1)}\n`);
       this.#drawn++;
     }
   }
