@@ -88,9 +88,10 @@ export class Providers {
       const path = await this.#find(plugin);
       if (path === undefined) return undefined;
       child = spawnGuarded(path, [], { env: this.#env });
-      const port = await firstPort(child);
-      child.stdout.resume();
-      child.stderr.resume();
+      const port = await firstPort(child).finally(() => {
+        child?.stdout.resume(); // a pipe that nobody reads would hold the provider up, and this process at its end
+        child?.stderr.resume();
+      });
       this.#running.set(plugin.name, { child, port, runs: 1 });
       return `${plugin.name}:${port}`;
     } catch (error) {
