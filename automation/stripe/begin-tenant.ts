@@ -10,6 +10,7 @@ import type { Outcome } from "./inbox.ts";
 import { openTask, resolveTasks, type OperatorTask } from "./operator-task.ts";
 import type { PaidOrigin } from "./reading.ts";
 import { requestFromCheckout, type NameWish, type TenantRequest } from "./request-from-checkout.ts";
+import { formerTenant, tenantToReturn, type FormerTenant } from "./returning-customer.ts";
 import { attempt } from "./savepoint.ts";
 
 /**
@@ -18,7 +19,10 @@ import { attempt } from "./savepoint.ts";
  */
 export async function beginTenant(application: Application, origin: PaidOrigin, decision: Decision): Promise<Outcome> {
   const { subscription } = origin;
-  const { policy, prices, unknownPrices } = application.deps.settings;
+  const { tx, subscriptionId, deps } = application;
+  const { policy, prices, unknownPrices } = deps.settings;
+  const former = await formerTenant(tx, subscriptionId);
+  if (former !== undefined) return await leaveMoved(application, former, decision);
   const beginning = mayBegin(subscription.billing, origin.paid, subscription.paysByInvoice, policy);
   if (!beginning.begins) return await ignore(application, `no tenant: ${beginning.because}`);
   if (decision.wanted === "deleted")
@@ -34,6 +38,17 @@ export async function beginTenant(application: Application, origin: PaidOrigin, 
   if ("kind" in tried) return await leaveToOperator(application, tried);
   const notes = [described(decision), ...tried.notes, ...request.notes];
   return { outcome: "applied", detail: `${tried.subdomain}: ${notes.join("; ")}`, tenantId: tried.id };
+}
+
+/** Its tenant was given to another subscription: a second one for it would be nobody's wish. */
+async function leaveMoved(application: Application, former: FormerTenant, decision: Decision): Promise<Outcome> {
+  const moved = `its tenant ${former.subdomain} belongs to ${former.subscriptionId ?? "no subscription"} now`;
+  if (decision.wanted !== "active") return await ignore(application, moved);
+  return await leaveToOperator(application, {
+    kind: "tenant-moved",
+    detail: `Subscription ${application.subscriptionId} is paid (${decision.reason}), but ${moved}.`,
+    remedy: "End the subscription in Stripe and refund it, or give the tenant back to it.",
+  });
 }
 
 interface Begun {
@@ -55,15 +70,19 @@ async function tryNames(
   }
   const names = name.kind === "chosen" ? [name.name] : name.names;
   for (const subdomain of names) {
-    const made = await attempt(tx, async () => {
+    const made = await attempt(tx, async (): Promise<Begun> => {
       await resolveTasks(tx, subscriptionId, [], by);
-      return await place(application, request, subdomain, decision);
+      const isFirst = subdomain === names[0];
+      const returned = isFirst ? await takeBack(application, request, subdomain, decision) : undefined;
+      if (returned !== undefined) return { ...returned, notes: ["its customer came back"] };
+      const id = await place(application, request, subdomain, decision);
+      return {
+        id,
+        subdomain,
+        notes: isFirst ? [] : [`"${names[0] ?? ""}" could not be had, so the next free name was taken`],
+      };
     });
-    if (!made.failed) {
-      const notes =
-        subdomain === names[0] ? [] : [`"${names[0] ?? ""}" could not be had, so the next free name was taken`];
-      return { id: made.value, subdomain, notes };
-    }
+    if (!made.failed) return made.value;
     const { error } = made;
     const aboutName = error instanceof SubdomainTaken || error instanceof InvalidSubdomain;
     if (aboutName && name.kind === "proposed") continue;
@@ -71,6 +90,21 @@ async function tryNames(
     return refusal(error, name, subscriptionId);
   }
   throw new Error(`none of ${names.length} names is free for subscription ${subscriptionId}`);
+}
+
+/** The customer's own earlier tenant of that name, as long as its data are kept. */
+async function takeBack(
+  { tx, subscriptionId, readAt, by, deps }: Application,
+  { planType, customerId }: TenantRequest,
+  subdomain: string,
+  decision: Decision,
+): Promise<FormerTenant | undefined> {
+  if (decision.wanted !== "active") return undefined;
+  const waiting = await tenantToReturn(tx, subdomain, customerId);
+  if (waiting === undefined) return undefined;
+  const wish = { ...wishOf(decision), subscriptionId, planType, stripeSyncedAt: readAt };
+  await deps.tenants.changeWish(waiting.id, wish, by, { tx, priority: Priority.customer });
+  return waiting;
 }
 
 /** Requests the tenant under one name, with its clocks. */

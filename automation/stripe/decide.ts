@@ -74,6 +74,7 @@ export function mayBegin(billing: Billing, paid: boolean, paysByInvoice: boolean
   if (billing.status === "incomplete" || billing.status === "incomplete_expired")
     return { begins: false, because: "its first payment is not complete" };
   if (onlyTrial && policy.trials === "wait") return { begins: false, because: "trials wait for their first payment" };
+  if (onlyTrial) return { begins: true };
   if (paid || paysByInvoice) return { begins: true };
   if (policy.pendingPayments === "active" && billing.status === "active") return { begins: true };
   return { begins: false, because: "nothing was paid yet" };

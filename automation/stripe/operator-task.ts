@@ -20,7 +20,8 @@ export type TaskKind =
   | "request-refused"
   | "subscription-missing"
   | "subscription-unreadable"
-  | "tenant-deleted";
+  | "tenant-deleted"
+  | "tenant-moved";
 
 const OPEN = `
   insert into operator_tasks (kind, subscription_id, tenant_id, detail, remedy) values ($1, $2, $3, $4, $5)

@@ -197,6 +197,70 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
     assert.deepEqual(await openTasks(shop), []);
   });
 
+  test("a customer who comes back in time gets the old tenant back, and the old subscription no second one", async (t) => {
+    const shop = await openShop(t, postgres);
+    const { stripe } = shop.stripe;
+    const first = await shop.stripe.checkout({ subdomain: "acme" });
+    await shop.settle();
+    const tenant = await shop.tenant(first.subscription.id);
+    await stripe.subscriptions.cancel(first.subscription.id);
+    await shop.settle();
+    const again = await stripe.subscriptions.create({
+      customer: first.customer.id,
+      items: [{ price: "price_business" }],
+      metadata: { subdomain: "acme" },
+    });
+    await shop.settle();
+    const back = await shop.tenant(again.id);
+    assert.equal(back?.id, tenant?.id);
+    assert.equal(back?.wanted, "active");
+    assert.equal(back.delete_after, null);
+    assert.equal(back.plan_type, "business");
+
+    // Late news of the ended one, and its clock, leave the tenant alone.
+    await stripe.subscriptions.update(first.subscription.id, { metadata: { note: "late" } });
+    await shop.settle();
+    await synchronise(first.subscription.id, { name: "schedule" }, shop.deps);
+    await shop.days(40);
+    await shop.sweep();
+    assert.equal((await shop.rows("select from tenant_deployments")).length, 1);
+    assert.equal((await shop.tenant(again.id))?.wanted, "active");
+    assert.deepEqual(await openTasks(shop), []);
+  });
+
+  test("another customer does not get it, though the address is the same", async (t) => {
+    const shop = await openShop(t, postgres);
+    const first = await shop.stripe.checkout({ subdomain: "acme", email: "anna@example.com" });
+    await shop.settle();
+    await shop.stripe.stripe.subscriptions.cancel(first.subscription.id);
+    const second = await shop.stripe.checkout({ subdomain: "acme", email: "anna@example.com" });
+    await shop.settle();
+    assert.equal(await shop.tenant(second.subscription.id), undefined);
+    assert.equal((await shop.tenant(first.subscription.id))?.wanted, "suspended");
+    assert.deepEqual(
+      (await openTasks(shop)).map(({ kind }) => kind),
+      ["subdomain-taken"],
+    );
+  });
+
+  test("a subscription whose tenant was given to another is told to an operator while it is paid", async (t) => {
+    const shop = await openShop(t, postgres);
+    const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
+    await shop.settle();
+    const tenant = await shop.tenant(subscription.id);
+    await shop.tenants.changeWish(tenant?.id ?? 0, { subscriptionId: "sub_other" }, { name: "user:eve" });
+    await shop.stripe.stripe.subscriptions.update(subscription.id, { metadata: { note: "x" } });
+    await shop.settle();
+    assert.deepEqual(
+      (await openTasks(shop)).map(({ kind }) => kind),
+      ["tenant-moved"],
+    );
+    assert.equal((await shop.rows("select from tenant_deployments")).length, 1);
+    await shop.stripe.stripe.subscriptions.cancel(subscription.id);
+    await shop.settle();
+    assert.deepEqual(await openTasks(shop), []);
+  });
+
   test("an operator's suspension holds whatever is paid, and its end is the operator's", async (t) => {
     const shop = await openShop(t, postgres);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });

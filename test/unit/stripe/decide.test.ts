@@ -84,7 +84,7 @@ test("a tenant begins with the first payment, or with what the policy takes inst
   assert.equal(mayBegin(active, false, false, policy).begins, false);
   assert.equal(mayBegin(active, false, true, policy).begins, true);
   assert.equal(mayBegin(active, false, false, { ...policy, pendingPayments: "active" }).begins, true);
-  assert.equal(mayBegin(trial, true, false, policy).begins, true);
+  assert.equal(mayBegin(trial, false, false, policy).begins, true);
   assert.equal(mayBegin(trial, true, false, { ...policy, trials: "wait" }).begins, false);
   assert.equal(mayBegin({ status: "incomplete" }, true, true, policy).begins, false);
   assert.equal(mayBegin({ status: "canceled", endedAt: DAY_ONE, onlyTrial: false }, true, false, policy).begins, true);
