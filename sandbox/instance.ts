@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { cacheDirectory, stateDirectory } from "./directories.ts";
 import { withLock } from "./lock.ts";
@@ -67,7 +67,10 @@ export async function openInstance(name = DEFAULT_INSTANCE, ports: Partial<Ports
     const found = findInstance(name);
     return save(name, {
       network: found ? networkNumber(found) : chooseNetwork(),
-      ports: { ...(found?.ports ?? (name === DEFAULT_INSTANCE ? DEFAULT_PORTS : await freePorts())), ...ports },
+      ports: {
+        ...(found?.ports ?? (name === DEFAULT_INSTANCE ? DEFAULT_PORTS : await freePorts())),
+        ...ports,
+      },
     });
   });
 }
@@ -117,14 +120,9 @@ function networkNumber(instance: Instance): number {
 
 /** The first N whose network no instance here and no link of this machine has. */
 function chooseNetwork(): number {
-  const root = stateDirectory();
-  const taken = new Set<number>(linkedNetworks());
-  for (const name of existsSync(root) ? readdirSync(root) : []) {
-    const instance = name.startsWith(".") ? undefined : findInstance(name);
-    if (instance) taken.add(networkNumber(instance));
-  }
+  const taken = new Set([...linkedNetworks(), ...instancesHere().map(networkNumber)]);
   for (let n = 0; n < 256; n++) if (!taken.has(n)) return n;
-  throw new Error(`all networks 10.214.0.0 to 10.214.255.0 are taken; remove instances from ${root}`);
+  throw new Error(`all networks 10.214.0.0 to 10.214.255.0 are taken; remove instances from ${stateDirectory()}`);
 }
 
 /** From the kernel's table of routes: Node lists no link that has nobody connected, such as a bridge without its host. */
@@ -139,11 +137,33 @@ export function routesTo10_214(destinations: readonly string[]): number[] {
   return destinations.filter((hex) => /^[0-9A-F]{4}D60A$/.test(hex)).map((hex) => Number.parseInt(hex.slice(2, 4), 16));
 }
 
+/** This state directory's instances, started or not. */
+function instancesHere(): Instance[] {
+  const root = stateDirectory();
+  const names = existsSync(root) ? readdirSync(root).filter((name) => !name.startsWith(".")) : [];
+  return names.flatMap((name) => findInstance(name) ?? []);
+}
+
+/** Ports that nobody listens on now, and that no instance here has: one that is not started listens on none of its own. */
 async function freePorts(): Promise<Ports> {
-  const servers = await Promise.all(Object.keys(DEFAULT_PORTS).map(async (name) => ({ name, server: await listen() })));
-  const ports = servers.map(({ name, server }) => [name, (server.address() as { port: number }).port]);
-  await Promise.all(servers.map(({ server }) => new Promise((closed) => server.close(closed))));
-  return Object.fromEntries(ports) as Ports;
+  const taken = new Set(instancesHere().flatMap(({ ports }) => Object.values(ports) as number[]));
+  const held: Server[] = [];
+  const ports: [string, number][] = [];
+  try {
+    for (const name of Object.keys(DEFAULT_PORTS)) {
+      for (;;) {
+        const server = await listen();
+        held.push(server); // refused ones too, so that they are not offered again
+        const { port } = server.address() as { port: number };
+        if (taken.has(port)) continue;
+        ports.push([name, port]);
+        break;
+      }
+    }
+  } finally {
+    await Promise.all(held.map((server) => new Promise((closed) => server.close(closed))));
+  }
+  return Object.fromEntries(ports) as unknown as Ports;
 }
 
 async function listen() {

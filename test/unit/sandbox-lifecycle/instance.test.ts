@@ -45,6 +45,14 @@ test("instances made at once get networks and ports of their own", async (t) => 
   }
 });
 
+test("no two instances get the same port, though none of them listens yet", async (t) => {
+  world(t);
+  // So many that two would almost certainly be offered the same one by the kernel.
+  const ports: number[] = [];
+  for (let n = 0; n < 80; n += 1) ports.push(...(Object.values((await openInstance(`i${n}`)).ports) as number[]));
+  assert.equal(new Set(ports).size, ports.length);
+});
+
 test("an instance keeps its network and ports", async (t) => {
   world(t);
   const made = await openInstance("test-1a2b");
