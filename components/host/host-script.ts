@@ -25,11 +25,7 @@ export function hostScript(
   opts: pulumi.CustomResourceOptions,
 ): command.remote.Command {
   const text = readFileSync(args.script, "utf8");
-  const exports = pulumi.all(args.variables).apply((variables) =>
-    Object.entries(variables)
-      .map(([key, value]) => `export ${key}=${shellQuote(value)}\n`)
-      .join(""),
-  );
+  const stdin = pulumi.all(args.variables).apply((variables) => scriptInput(text, variables));
   const shell = args.host.ssh.user === "root" ? "bash -s --" : "sudo -n bash -s --";
   return new command.remote.Command(
     name,
@@ -38,12 +34,18 @@ export function hostScript(
       create: `${shell} up`,
       update: `${shell} up`,
       delete: `${shell} down`,
-      stdin: pulumi.secret(pulumi.interpolate`${exports}${text}`),
+      stdin: pulumi.secret(stdin),
       // What a script printed last time is no input of the next run.
       addPreviousOutputInEnv: false,
     },
     opts,
   );
+}
+
+/** What a host's bash reads: the variables, then the script. */
+export function scriptInput(script: string, variables: Readonly<Record<string, string>>): string {
+  const exports = Object.entries(variables).map(([key, value]) => `export ${key}=${shellQuote(value)}\n`);
+  return exports.join("") + script;
 }
 
 /** A word that any POSIX shell reads as exactly this text. */

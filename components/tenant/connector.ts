@@ -12,6 +12,16 @@ export interface TunnelConnectorArgs {
   token: pulumi.Input<string>;
 }
 
+/** What connector.sh reads, besides TOKEN. */
+export function connectorVariables(args: Pick<TunnelConnectorArgs, "subdomain" | "host">): Record<string, string> {
+  return {
+    TUNNEL: tunnelName(args.subdomain),
+    SERVICE: connectorService(args.subdomain),
+    CLOUDFLARED: args.host.cloudflaredPath,
+    EDGE: args.host.edge ?? "",
+  };
+}
+
 /** cloudflared on the tenant's host, as a systemd service of its own. Created means connected. */
 export class TunnelConnector extends pulumi.ComponentResource {
   readonly service: pulumi.Output<string>;
@@ -24,13 +34,7 @@ export class TunnelConnector extends pulumi.ComponentResource {
         host: args.host,
         sshPrivateKey: args.sshPrivateKey,
         script: new URL("./connector.sh", import.meta.url),
-        variables: {
-          TUNNEL: tunnelName(args.subdomain),
-          SERVICE: connectorService(args.subdomain),
-          CLOUDFLARED: args.host.cloudflaredPath,
-          EDGE: args.host.edge ?? "",
-          TOKEN: args.token,
-        },
+        variables: { ...connectorVariables(args), TOKEN: args.token },
       },
       // A component's dependsOn does not reach its children by itself.
       {

@@ -32,6 +32,36 @@ export interface OdooDatabaseArgs {
   suspended: boolean;
 }
 
+/** What odoo-database.sh reads. Holds secrets. */
+export function odooDatabaseVariables(args: Omit<OdooDatabaseArgs, "sshPrivateKey">): Record<string, string> {
+  const { odoo } = args.host;
+  return {
+    DATABASE: databaseName(args.subdomain),
+    ROLE: roleName(args.subdomain),
+    ROLE_PASSWORD: args.rolePassword,
+    MARK: ownershipMark(args.platformId, args.subdomain),
+    SUSPENDED: args.suspended ? "yes" : "",
+    POSTGRES_HOST: args.postgres.host,
+    POSTGRES_PORT: String(args.postgres.port),
+    POSTGRES_SSLMODE: args.postgres.sslmode,
+    TEMPLATE_ROLE: args.templateRole ?? "",
+    MODULES: args.modules.join(","),
+    ADMIN_LOGIN: args.admin.login,
+    ADMIN_PASSWORD_HASH: odooPasswordHash(args.admin.password, args.admin.salt),
+    BASE_URL: args.baseUrl,
+    CUSTOM_DOMAINS: args.customDomains.join(" "),
+    COMPANY_NAME: args.companyName ?? "",
+    LANGUAGE: args.language ?? "",
+    COUNTRY: args.country ?? "",
+    ODOO_IDENTITY: odooRelease(odoo.version).identity,
+    ODOO_USER: odoo.user,
+    ODOO_CONFIG: odoo.configFile,
+    ODOO_DATA: odoo.dataDir,
+    ODOO_PORT: String(args.port),
+    ODOO_SERVICE: odoo.service,
+  };
+}
+
 /**
  * Makes the database an Odoo of its own (identity, administrator, language, base URL), lets Odoo's sessions in under
  * the tenant's role (PgBouncer), and on deletion takes a verified backup first. `odoo-database.sh` has the steps.
@@ -42,38 +72,13 @@ export class OdooDatabase extends pulumi.ComponentResource {
 
   constructor(name: string, args: OdooDatabaseArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("odoosaas:tenant:OdooDatabase", name, { subdomain: args.subdomain }, opts);
-    const odoo = args.host.odoo;
     const script = hostScript(
       `${name}-script`,
       {
         host: args.host,
         sshPrivateKey: args.sshPrivateKey,
         script: new URL("./odoo-database.sh", import.meta.url),
-        variables: {
-          DATABASE: databaseName(args.subdomain),
-          ROLE: roleName(args.subdomain),
-          ROLE_PASSWORD: args.rolePassword,
-          MARK: ownershipMark(args.platformId, args.subdomain),
-          SUSPENDED: args.suspended ? "yes" : "",
-          POSTGRES_HOST: args.postgres.host,
-          POSTGRES_PORT: String(args.postgres.port),
-          POSTGRES_SSLMODE: args.postgres.sslmode,
-          TEMPLATE_ROLE: args.templateRole ?? "",
-          MODULES: args.modules.join(","),
-          ADMIN_LOGIN: args.admin.login,
-          ADMIN_PASSWORD_HASH: odooPasswordHash(args.admin.password, args.admin.salt),
-          BASE_URL: args.baseUrl,
-          CUSTOM_DOMAINS: args.customDomains.join(" "),
-          COMPANY_NAME: args.companyName ?? "",
-          LANGUAGE: args.language ?? "",
-          COUNTRY: args.country ?? "",
-          ODOO_IDENTITY: odooRelease(odoo.version).identity,
-          ODOO_USER: odoo.user,
-          ODOO_CONFIG: odoo.configFile,
-          ODOO_DATA: odoo.dataDir,
-          ODOO_PORT: String(args.port),
-          ODOO_SERVICE: odoo.service,
-        },
+        variables: odooDatabaseVariables(args),
       },
       // A component's dependsOn does not reach its children by itself.
       {
