@@ -86,12 +86,7 @@ export async function changeTenant(
   if (written.failed) {
     if (!(written.error instanceof UnknownPlan)) throw written.error;
     tasks.push(missingPlan(subscriptionId, written.error));
-    const without = await attempt(tx, () => write(wish));
-    if (without.failed) {
-      // Not even the present plan is known any more: nothing can be written until an operator has seen to it.
-      if (!(without.error instanceof UnknownPlan)) throw without.error;
-      for (const task of tasks) await openTask(tx, subscriptionId, tenant.id, task, by);
-    }
+    await write(wish);
   }
   const notes = [
     held ? `suspended by an operator, which holds (Stripe: ${decision.reason})` : described(decision),

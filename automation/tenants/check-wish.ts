@@ -13,10 +13,18 @@ const FIELDS: Readonly<Record<string, string>> = {
   adminEmail: "customer_email",
 };
 
+/** What of a wish is new, and so must be possible now. What a tenant has already it keeps, whatever the configuration says. */
+export interface NewInWish {
+  /** The tenant is made. */
+  readonly subdomain: boolean;
+  readonly plan: boolean;
+}
+
 /** Throws the FieldError of the first value that cannot become a stack; what passes here is not refused by the engine. */
 export function checkWish(
   tenant: Pick<Tenant, "subdomain" | "planType" | "containerId" | "localPort" | "customerEmail" | "settings">,
   platform: Pick<PlatformSettings, "plans" | "reservedSubdomains">,
+  isNew: NewInWish,
 ): void {
   const { subdomain, planType: plan, containerId: hostId, localPort, customerEmail: adminEmail, settings } = tenant;
   const { companyName, language, country, customDomains } = settings;
@@ -50,12 +58,12 @@ export function checkWish(
       remedy: `Correct ${field}, and send the request again.`,
     });
   }
-  if (platform.reservedSubdomains.includes(subdomain)) {
+  if (isNew.subdomain && platform.reservedSubdomains.includes(subdomain)) {
     throw new InvalidSubdomain(`"${subdomain}" is reserved by this platform`, {
       field: "subdomain",
       value: subdomain,
       remedy: "Choose another subdomain.",
     });
   }
-  if (platform.plans[plan] === undefined) throw new UnknownPlan(plan, Object.keys(platform.plans));
+  if (isNew.plan && platform.plans[plan] === undefined) throw new UnknownPlan(plan, Object.keys(platform.plans));
 }

@@ -50,7 +50,8 @@ export class DatabaseTenants implements Tenants {
       stripeSyncedAt: null,
       ...input,
     };
-    checkWish({ ...wanted, containerId: input.containerId ?? platform.hosts[0]?.id ?? 1 }, platform);
+    const somewhere = { ...wanted, containerId: input.containerId ?? platform.hosts[0]?.id ?? 1 };
+    checkWish(somewhere, platform, { subdomain: true, plan: true });
     return this.#within(options.tx, async (tx) => {
       await tx.query("select pg_advisory_xact_lock(hashtext('odoosaas.placement'))"); // two requests must not take the last place
       const containerId = placeTenant(platform.hosts, await rows.countByHost(tx), input.containerId);
@@ -93,7 +94,8 @@ export class DatabaseTenants implements Tenants {
       const wish = changedWish(tenant, change);
       const runs = needsRun(tenant, wish);
       if (runs && (tenant.wanted === "deleted" || tenant.state === "deleted")) throw new TenantIsDeleted(id);
-      if (runs && wish.wanted !== "deleted") checkWish({ ...tenant, ...wish }, platform);
+      if (runs && wish.wanted !== "deleted")
+        checkWish({ ...tenant, ...wish }, platform, { subdomain: false, plan: wish.planType !== tenant.planType });
       const changed = await rows.updateWish(tx, id, wish, runs);
       const line = { action: "tenant.change", before: publicFacts(tenant), after: publicFacts(changed) };
       if (runs) return this.#accept(tx, changed, by, line, options.priority);

@@ -8,6 +8,7 @@ import { nextStep } from "./next-step.ts";
 import type { Operation } from "./operation.ts";
 import { TenantFailure } from "./reasons.ts";
 import { Recorder } from "./recorder.ts";
+import { rememberPlan } from "./remember-plan.ts";
 import type { ReconcileIO, Run } from "./run.ts";
 import { type ActiveStep, recordAttempt, recordFailure, recordSuccess } from "./run-records.ts";
 import { secretsOf, stackSettings } from "./stack-settings.ts";
@@ -59,10 +60,11 @@ async function carryOut(
   let hide = (text: string): string => text;
   try {
     const { settings: platform, clouds } = await io.platform();
-    const settings = stackSettings(lease.tenant);
+    const tenant = await rememberPlan(io.db, lease, platform);
+    const settings = stackSettings(tenant);
     const secrets = secretsOf(platform, settings);
     hide = redactor(secrets);
-    const host = placeOf(platform, lease.tenant);
+    const host = placeOf(platform, tenant);
     const signal = stop === undefined ? lease.signal : AbortSignal.any([lease.signal, stop]);
     const run: Run = {
       io,
@@ -103,7 +105,8 @@ function placeOf(platform: PlatformSettings, tenant: Tenant): HostSettings {
   const host = platform.hosts.find(({ id }) => id === tenant.containerId);
   if (host === undefined)
     throw new TenantFailure("settings-invalid", `container_id: this platform has no host ${tenant.containerId}`);
-  if (platform.plans[tenant.planType] === undefined && tenant.wanted !== "deleted") {
+  const known = platform.plans[tenant.planType] ?? tenant.planSettings;
+  if (known === null && tenant.wanted !== "deleted") {
     throw new TenantFailure("settings-invalid", `plan_type: this platform has no plan "${tenant.planType}"`);
   }
   return host;

@@ -11,6 +11,8 @@ export function stackSettings(tenant: Tenant): TenantSettings {
   const given = {
     subdomain: tenant.subdomain,
     plan: tenant.planType,
+    // A deletion must not wait for a plan that nobody remembers; what the plan shapes goes away.
+    planSettings: tenant.planSettings ?? (tenant.wanted === "deleted" ? {} : undefined),
     hostId: tenant.containerId,
     port: tenant.localPort ?? undefined,
     adminEmail: tenant.customerEmail,

@@ -3,7 +3,7 @@ import type { Tenant, TenantExtras, TenantState, WantedState } from "./tenant.ts
 
 /** Columns of a Tenant under its own field names, so that a row is one. */
 export const TENANT_COLUMNS = `
-  id, subscription_id as "subscriptionId", subdomain, plan_type as "planType", container_id as "containerId",
+  id, subscription_id as "subscriptionId", subdomain, plan_type as "planType", plan_settings as "planSettings", container_id as "containerId",
   local_port as "localPort", customer_id as "customerId", customer_email as "customerEmail",
   client_reference_id as "clientReferenceId", settings, wanted, wanted_reason as "wantedReason", generation,
   observed_generation as "observedGeneration", state, state_reason as "stateReason", state_detail as "stateDetail",

@@ -1,9 +1,13 @@
+import type { PlanSettings } from "../../components/settings/platform-settings.ts";
+
 /** A tenant as its row says: what it should be, and what it was last seen to be. */
 export interface Tenant {
   readonly id: number;
   readonly subscriptionId: string | null;
   readonly subdomain: string;
   readonly planType: string;
+  /** What the plan meant at the last run; null before the first. Used where the platform has no such plan any more. */
+  readonly planSettings: PlanSettings | null;
   /** Host it lives on: `hosts[].id` of the platform's settings. */
   readonly containerId: number;
   readonly localPort: number | null;

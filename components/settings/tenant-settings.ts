@@ -1,11 +1,14 @@
 import { z } from "zod";
 import { Subdomain } from "../tenant/subdomain.ts";
+import { PlanSettings } from "./platform-settings.ts";
 
 /** What distinguishes one tenant from the next: the whole input of its stack besides the platform's settings. */
 export const TenantSettings = z.strictObject({
   subdomain: Subdomain,
   /** A key of the platform's `plans`. */
   plan: z.string(),
+  /** The plan as it was at the last run: used where the platform has none of that name any more (decision 0015). */
+  planSettings: PlanSettings.optional(),
   /** `id` of the host it lives on. */
   hostId: z.number().int().min(1),
   /** Odoo's port on that host, when it is not the host's default (`local_port` of the API). */

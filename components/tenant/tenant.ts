@@ -193,7 +193,7 @@ function placeOf(platform: PlatformSettings, tenant: TenantSettings): { host: Ho
       remedy: `Use one of: ${known}.`,
     });
   }
-  const plan = platform.plans[tenant.plan];
+  const plan = platform.plans[tenant.plan] ?? tenant.planSettings;
   if (!plan) {
     const known = Object.keys(platform.plans).join(", ");
     throw new FieldError(`this platform has no plan "${tenant.plan}"`, {
@@ -202,7 +202,8 @@ function placeOf(platform: PlatformSettings, tenant: TenantSettings): { host: Ho
       remedy: `Use one of: ${known}.`,
     });
   }
-  if (platform.reservedSubdomains.includes(tenant.subdomain)) {
+  // A name reserved later must not keep the tenant that has it from being suspended.
+  if (!tenant.suspended && platform.reservedSubdomains.includes(tenant.subdomain)) {
     throw new FieldError(`"${tenant.subdomain}" is reserved by this platform`, {
       field: "tenant.subdomain",
       value: tenant.subdomain,

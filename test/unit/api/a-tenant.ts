@@ -11,6 +11,7 @@ export function aTenant(fields: Partial<Tenant>): Tenant {
     subscriptionId: null,
     subdomain: "acme",
     planType: "shared",
+    planSettings: null,
     containerId: 105,
     localPort: null,
     customerId: null,

@@ -13,6 +13,7 @@ import { handleStripeEvent } from "../../../automation/stripe/handle-event.ts";
 import { DEFAULT_POLICY, type Policy } from "../../../automation/stripe/policy.ts";
 import { webhookRoute } from "../../../automation/stripe/webhook.ts";
 import { DatabaseTenants } from "../../../automation/tenants/database-tenants.ts";
+import type { PlatformSettings } from "../../../components/settings/platform-settings.ts";
 import type { StripeConfig } from "../../../sandbox/stripe/config.ts";
 import { examplePlatform } from "../../components/example-platform.ts";
 import type { TestPostgres } from "../../postgres.ts";
@@ -25,6 +26,8 @@ export interface Shop {
   readonly database: Database;
   readonly tenants: DatabaseTenants;
   readonly deps: StripeDeps;
+  /** As configured; a test may change it. */
+  readonly platform: PlatformSettings;
   readonly queue: QueueDouble;
   /** Waits until Stripe has delivered everything, then runs all jobs, and those that they lead to. */
   readonly settle: () => Promise<void>;
@@ -105,6 +108,7 @@ export async function openShop(
     database,
     tenants,
     deps,
+    platform,
     queue,
     settle: async () => {
       await delivered(stripe);

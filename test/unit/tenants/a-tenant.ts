@@ -8,6 +8,7 @@ export function aTenant(changes: Partial<Tenant> = {}): Tenant {
     subscriptionId: "sub_1",
     subdomain: "acme",
     planType: "starter",
+    planSettings: null,
     containerId: 105,
     localPort: null,
     customerId: "cus_1",

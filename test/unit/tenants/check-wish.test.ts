@@ -26,7 +26,7 @@ const REFUSED: readonly [string, Parameters<typeof aTenant>[0], string][] = [
 for (const [what, change, field] of REFUSED) {
   test(`${what} is refused, naming ${field} and the remedy`, () => {
     assert.throws(
-      () => checkWish(aTenant(change), platform),
+      () => checkWish(aTenant(change), platform, { subdomain: true, plan: true }),
       (error) => error instanceof FieldError && error.field === field && error.remedy.endsWith("."),
     );
   });
@@ -36,5 +36,11 @@ test("a proper wish passes", () => {
   checkWish(
     aTenant({ settings: { language: "fr_FR", country: "FR", customDomains: ["acme.shop.example"] } }),
     platform,
+    { subdomain: true, plan: true },
   );
+});
+
+test("what a tenant has already is not asked for again: its plan and its name may have left the configuration", () => {
+  checkWish(aTenant({ planType: "gold", subdomain: "ours" }), platform, { subdomain: false, plan: false });
+  assert.throws(() => checkWish(aTenant({ planType: "gold" }), platform, { subdomain: false, plan: true }), /gold/);
 });
