@@ -25,10 +25,14 @@ const APPEND = `
 
 /**
  * Appends a line in the caller's transaction, so that there is no change without its line and no line without its
- * change. Call it last: every other writer waits from here until the transaction ends, and a row lock taken after this
- * one could deadlock. Returns the line's number.
+ * change. It is written right before the commit: lines are written one by one, and whoever writes one must not wait for
+ * a row that the next in line holds.
  */
-export async function recordAudit(tx: Transaction, entry: AuditLine, at = new Date()): Promise<number> {
+export async function recordAudit(tx: Transaction, entry: AuditLine, at = new Date()): Promise<void> {
+  tx.beforeCommit.push(() => append(tx, entry, at));
+}
+
+async function append(tx: Transaction, entry: AuditLine, at: Date): Promise<void> {
   await tx.query(LOCK);
   const last = (await tx.query<{ id: number; hash: Buffer }>(LAST)).rows[0];
   const previousHash = last?.hash ?? NOTHING_BEFORE;
@@ -58,7 +62,6 @@ export async function recordAudit(tx: Transaction, entry: AuditLine, at = new Da
     previousHash,
     hashOf(line, previousHash),
   ]);
-  return line.id;
 }
 
 /** As text: the driver would turn a top-level array into a PostgreSQL array. */

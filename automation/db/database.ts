@@ -18,6 +18,11 @@ export interface QueryResult<Row> {
 export interface Transaction extends Queryable {
   /** Marks a transaction, so that the pool is not passed by mistake where atomicity matters. */
   readonly inTransaction: true;
+  /**
+   * Done in order right before the commit; a failure rolls back. For what all transactions wait for in line: such a
+   * lock is taken when all others are held, so that nobody who has it waits for anybody.
+   */
+  readonly beforeCommit: (() => Promise<void>)[];
 }
 
 export interface DatabaseOptions {
@@ -65,7 +70,9 @@ export class Database implements Queryable {
     let broken: Error | undefined;
     try {
       await client.query("begin");
-      const result = await work(asTransaction(client));
+      const tx = asTransaction(client);
+      const result = await work(tx);
+      for (const last of tx.beforeCommit) await last();
       await client.query("commit");
       return result;
     } catch (error) {
@@ -84,6 +91,7 @@ export class Database implements Queryable {
 function asTransaction(client: pg.PoolClient): Transaction {
   return {
     inTransaction: true,
+    beforeCommit: [],
     async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) {
       const { rows, rowCount } = await client.query<Row>(text, [...values]);
       return { rows, rowCount: rowCount ?? 0 };

@@ -7,6 +7,7 @@ import { recordAudit } from "../../../automation/audit/record.ts";
 import { verifyAudit } from "../../../automation/audit/verify.ts";
 import { Database } from "../../../automation/db/database.ts";
 import { migrate } from "../../../automation/db/migrate.ts";
+import { attempt } from "../../../automation/stripe/savepoint.ts";
 import { startPostgres, type TestPostgres } from "../../postgres.ts";
 
 let postgres: TestPostgres;
@@ -21,7 +22,7 @@ after(async () => {
   await postgres.stop();
 });
 
-const record = (action: string, details: { before?: unknown; after?: unknown } = {}): Promise<number> =>
+const record = (action: string, details: { before?: unknown; after?: unknown } = {}): Promise<void> =>
   db.transaction((tx) =>
     recordAudit(tx, { actor: "user:me", action, subjectType: "tenant", subjectId: "1", ...details }),
   );
@@ -71,7 +72,27 @@ test("the log shows whether a line was changed, removed or cut off", async (t) =
         throw new Error("no");
       }),
     );
-    assert.equal(await record("tenant.retry"), 21);
+    await record("tenant.retry");
+    assert.equal((await listAudit(db, { limit: 1 }))[0]?.id, 21);
+  });
+
+  await t.test("nor does one that is taken back within its transaction", async () => {
+    await db.transaction(async (tx) => {
+      const line = { actor: "a", subjectType: "tenant", subjectId: "1" } as const;
+      const taken = await attempt(tx, async () => {
+        await recordAudit(tx, { ...line, action: "tried" });
+        throw new Error("no");
+      });
+      assert.equal(taken.failed, true);
+      await recordAudit(tx, { ...line, action: "done" });
+    });
+    assert.deepEqual(
+      (await listAudit(db, { limit: 2 })).map(({ id, action }) => [id, action]),
+      [
+        [22, "done"],
+        [21, "tenant.retry"],
+      ],
+    );
   });
 
   await t.test("the database refuses to change, remove or empty it", async () => {
