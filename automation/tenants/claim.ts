@@ -3,7 +3,7 @@ import { hostname } from "../../components/tenant/names.ts";
 import type { Adoption } from "../../components/tenant/tenant.ts";
 import { compareWithState, type Findings, repairedState, type StateRepair, takenBy } from "./findings.ts";
 import { TenantFailure } from "./reasons.ts";
-import { phase, type Run } from "./run.ts";
+import { phase, type Run, withStaleLockBroken } from "./run.ts";
 import { recordClaim, recordRepair } from "./run-records.ts";
 
 export interface Claim {
@@ -56,7 +56,8 @@ async function repairState(run: Run, stack: string, found: Findings): Promise<Ad
   if (state !== undefined && (repair.forget.length > 0 || repair.pending.length > 0)) {
     await recordRepair(run.io.db, run.lease, run.io.worker, "tenant.repair", summary(repair));
     run.recorder.phase("repair", summary(repair));
-    await run.io.engine.importState(stack, repairedState(state, repair));
+    // Saving a state takes the stack's lock, which the interrupted run may have left behind.
+    await withStaleLockBroken(run, () => run.io.engine.importState(stack, repairedState(state, repair)));
   }
   if (Object.keys(repair.adopt).length > 0) run.recorder.phase("adopt", { ...repair.adopt });
   return repair.adopt;

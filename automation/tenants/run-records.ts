@@ -181,14 +181,21 @@ async function audit(
   });
 }
 
-const LOST_WORKERS = `
-  select worker, started_at as "startedAt", coalesce(finished_at, now()) as "finishedAt"
-  from operations where tenant_id = $1 and worker is not null and status <> 'running' order by id desc limit 20`;
+const ENDED_RUNS = `
+  select worker, started_at as "startedAt", finished_at as "finishedAt"
+  from operations
+  where tenant_id = $1 and worker is not null and status <> 'running' and started_at is not null
+    and finished_at >= $2::timestamptz - interval '2 seconds'
+  order by id limit 20`;
 
-/** Runs of this tenant that have ended, whichever way: whose lock may have been left behind. */
+/**
+ * Runs of this tenant that have ended, whichever way, at that time or later: whose lock of then may have been left
+ * behind. The oldest first, so that no number of failures since then hides the one that left it.
+ */
 export async function endedRuns(
   db: Queryable,
   tenantId: number,
+  since: Date,
 ): Promise<readonly { worker: string; startedAt: Date; finishedAt: Date }[]> {
-  return (await db.query<{ worker: string; startedAt: Date; finishedAt: Date }>(LOST_WORKERS, [tenantId])).rows;
+  return (await db.query<{ worker: string; startedAt: Date; finishedAt: Date }>(ENDED_RUNS, [tenantId, since])).rows;
 }

@@ -2,8 +2,8 @@ import type { HostSettings, PlatformSettings } from "../../components/settings/p
 import type { TenantSettings } from "../../components/settings/tenant-settings.ts";
 import { tenantStackName } from "../../components/program.ts";
 import type { Database } from "../db/database.ts";
-import { type Engine, EngineFailure, type EngineResult } from "../engine/engine.ts";
-import { isLeftBehind, locksIn } from "../engine/stack-lock.ts";
+import { type Engine, EngineFailure } from "../engine/engine.ts";
+import { isLeftBehind, locksIn, type StackLock } from "../engine/stack-lock.ts";
 import type { Clouds } from "./clouds.ts";
 import type { Lease } from "./lease.ts";
 import type { Operation } from "./operation.ts";
@@ -54,18 +54,26 @@ export async function phase<T>(run: Run, name: string, work: () => Promise<T>): 
   }
 }
 
-/** Runs the engine; once more when the stack's lock turns out to have been left behind by a dead worker. */
-export async function withStaleLockBroken(run: Run, work: () => Promise<EngineResult>): Promise<EngineResult> {
+/**
+ * Does what needs the stack's lock (an update, a deletion, an import of state), and does it again when the lock turns
+ * out to have been left behind by a dead worker.
+ */
+export async function withStaleLockBroken<T>(run: Run, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof EngineFailure) || error.kind !== "locked") throw error;
     const locks = locksIn(error.message);
-    const ended = await endedRuns(run.io.db, run.lease.tenantId);
-    if (locks.length === 0 || !locks.every((lock) => isLeftBehind(lock, ended))) throw error;
+    if (locks.length === 0) throw error;
+    const ended = await endedRuns(run.io.db, run.lease.tenantId, oldestOf(locks));
+    if (!locks.every((lock) => isLeftBehind(lock, ended))) throw error;
     await recordRepair(run.io.db, run.lease, run.io.worker, "tenant.unlock", { locks });
     run.recorder.phase("unlock", { locks });
     await run.io.engine.unlock(tenantStackName(run.settings.subdomain));
     return work();
   }
+}
+
+function oldestOf(locks: readonly StackLock[]): Date {
+  return new Date(Math.min(...locks.map(({ at }) => at.getTime())));
 }
