@@ -26,7 +26,7 @@ export function serverEnvironment(
     ...engineEnvironment(instance, engine),
     PULUMI_COMMAND: engine.command,
     PLATFORM_STACK,
-    DATABASE_URL: `postgres://odoosaas:${secrets.postgresRoles.odoosaas}@127.0.0.1:${ports.postgres}/odoosaas?sslmode=disable`,
+    DATABASE_URL: serverDatabaseUrl(instance, secrets),
     HOST: "127.0.0.1",
     PORT: String(ports.api),
     JWT_SECRET: secrets.jwtSecret,
@@ -36,6 +36,11 @@ export function serverEnvironment(
     STRIPE_PRICES: JSON.stringify(Object.fromEntries(Object.entries(PLANS).map(([name, plan]) => [plan.price, name]))),
     EDGE_ADDRESS: `127.0.0.1:${ports.edge}`,
   };
+}
+
+/** The server's own database. Secret. */
+export function serverDatabaseUrl({ ports }: Instance, { postgresRoles }: InstanceSecrets): string {
+  return `postgres://odoosaas:${postgresRoles.odoosaas}@127.0.0.1:${ports.postgres}/odoosaas?sslmode=disable`;
 }
 
 /** Starts the Automation API server and waits until it is ready. `settings` are further environment variables. */

@@ -1,4 +1,5 @@
 import { Stripe } from "stripe";
+import { seeded } from "./seeded.ts";
 import type { Delivery, Event, World } from "./world.ts";
 
 /** How long an endpoint may take. Stripe does not publish its own limit. */
@@ -195,15 +196,4 @@ async function post(
     const { cause, message } = error as Error & { cause?: Error };
     return cause?.message ?? message;
   }
-}
-
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
