@@ -7,21 +7,20 @@ export interface Platform {
   readonly clouds: Clouds;
 }
 
-/** The platform's settings with clients for its clouds, kept until told to read again. Waits for the first, whose failure it repeats. */
+/** The platform's settings with clients for its clouds, kept until told to read again. */
 export class PlatformSource {
   readonly #read: () => Promise<PlatformSettings>;
   readonly #makeClouds: (settings: PlatformSettings) => Clouds;
   #current: Promise<Platform>;
 
   constructor(
-    first: Promise<PlatformSettings>,
+    first: PlatformSettings,
     read: () => Promise<PlatformSettings>,
     makeClouds: (settings: PlatformSettings) => Clouds = (settings) => new LiveClouds(settings),
   ) {
     this.#read = read;
     this.#makeClouds = makeClouds;
-    this.#current = first.then((settings) => ({ settings, clouds: makeClouds(settings) }));
-    this.#current.catch(() => {}); // told to whoever asks
+    this.#current = Promise.resolve({ settings: first, clouds: makeClouds(first) });
   }
 
   get = (): Promise<Platform> => this.#current;
@@ -37,6 +36,6 @@ export class PlatformSource {
   }
 
   async close(): Promise<void> {
-    await (await this.#current.catch(() => undefined))?.clouds.close();
+    await (await this.#current).clouds.close();
   }
 }
