@@ -30,9 +30,11 @@ export function tenantProgram(
   platform: PlatformSettings,
   tenant: TenantSettings,
   adopt?: Adoption,
+  passwordByHost?: boolean,
 ): () => Promise<TenantOutputs> {
   return async () => {
-    const made = new Tenant(tenant.subdomain, { platform, tenant, adopt }, { providers: providersOf(platform) });
+    const args = { platform, tenant, adopt, passwordByHost };
+    const made = new Tenant(tenant.subdomain, args, { providers: providersOf(platform) });
     return {
       subdomain: tenant.subdomain,
       tunnelId: made.tunnelId,

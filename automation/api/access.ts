@@ -25,6 +25,7 @@ export const ACCESS = {
   "POST /api/tenants/{id}/preview": "operator",
   "POST /api/tenants/{id}/pause": "operator",
   "POST /api/tenants/{id}/unpause": "operator",
+  "POST /api/tenants/{id}/rotate": "admin",
 
   "GET /api/tunnels": "viewer",
   "POST /api/tunnels": "operator",
@@ -53,6 +54,9 @@ export const ACCESS = {
   "POST /api/queue/pause": "admin",
   "POST /api/queue/unpause": "admin",
   "POST /api/queue/dead-letters/{id}/retry": "operator",
+
+  "GET /api/rotations": "viewer",
+  "POST /api/rotations": "admin",
 
   "GET /api/audit": "operator",
   "GET /api/audit/verify": "admin",

@@ -19,6 +19,7 @@ import { healthRoutes } from "./resources/health.ts";
 import { operationRoutes } from "./resources/operations.ts";
 import { overviewRoutes } from "./resources/overview.ts";
 import { queueRoutes } from "./resources/queue.ts";
+import { rotationRoutes } from "./resources/rotations.ts";
 import { taskRoutes } from "./resources/tasks.ts";
 import { tenantActionRoutes } from "./resources/tenant-actions.ts";
 import { tenantRoutes } from "./resources/tenants.ts";
@@ -76,6 +77,7 @@ function endpoints(deps: ApiDeps): BoundEndpoint[] {
     ...eventRoutes(deps),
     ...taskRoutes(deps),
     ...queueRoutes(deps),
+    ...rotationRoutes(deps),
     ...auditRoutes(deps),
     ...healthRoutes(deps),
     bind(openapiEndpoint, async () => ({ status: 200, body: document })),

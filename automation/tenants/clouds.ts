@@ -11,6 +11,10 @@ import { type ReasonKey, TenantFailure } from "./reasons.ts";
 export interface Clouds {
   /** What bears the tenant's names. Throws TenantFailure when a cloud cannot be asked. */
   look(tenant: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings>;
+  /** Ids of the connectors that a tunnel has now. */
+  connectors(tunnelId: string): Promise<readonly string[]>;
+  /** Closes a connector's connections. One that has the tunnel's present token comes back. */
+  disconnect(tunnelId: string, connector: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -45,6 +49,21 @@ export class LiveClouds implements Clouds {
       this.#inPostgres(tenant),
     ]);
     return { ...(tunnel && { tunnel }), ...(record && { record }), ...rest };
+  }
+
+  async connectors(tunnelId: string): Promise<readonly string[]> {
+    const account_id = this.#platform.cloudflare.accountId;
+    return this.#asking(async () => {
+      const { result } = await this.#cloudflare.zeroTrust.tunnels.cloudflared.connections.get(tunnelId, { account_id });
+      return result.flatMap(({ id }) => id ?? []);
+    });
+  }
+
+  async disconnect(tunnelId: string, client_id: string): Promise<void> {
+    const account_id = this.#platform.cloudflare.accountId;
+    await this.#asking(async () =>
+      this.#cloudflare.zeroTrust.tunnels.cloudflared.connections.delete(tunnelId, { account_id, client_id }),
+    );
   }
 
   async close(): Promise<void> {

@@ -11,6 +11,7 @@ import type { Operation } from "./operation.ts";
 import { OperationWatch } from "./operation-watch.ts";
 import { placeTenant } from "./placement.ts";
 import { listTenants, readCursor, writeCursor } from "./tenant-list.ts";
+import { rotated, type RotatableSecret, wantedSecrets } from "./rotation.ts";
 import * as rows from "./tenant-rows.ts";
 import type { Tenant, TenantState } from "./tenant.ts";
 import type { Accepted, Actor, ChangeOptions, NewTenant, Page, TenantQuery, Tenants, WishChange } from "./tenants.ts";
@@ -114,6 +115,22 @@ export class DatabaseTenants implements Tenants {
         before: { state: tenant.state, reason: tenant.stateReason },
         after: { generation: due.generation },
       };
+      return this.#accept(tx, due, by, line, options.priority);
+    });
+  }
+
+  async rotate(
+    id: number,
+    secrets: readonly RotatableSecret[],
+    by: Actor,
+    options: ChangeOptions = {},
+  ): Promise<Accepted> {
+    return this.#within(options.tx, async (tx) => {
+      const tenant = await locked(tx, id, options.expectedGeneration);
+      if (tenant.wanted === "deleted" || tenant.state === "deleted") throw new TenantIsDeleted(id);
+      const secretGeneration = rotated(tenant, secrets);
+      const due = await rows.updateWish(tx, id, changedWish(tenant, { settings: { secretGeneration } }), true);
+      const line = { action: "tenant.rotate", before: wantedSecrets(tenant), after: secretGeneration };
       return this.#accept(tx, due, by, line, options.priority);
     });
   }

@@ -12,6 +12,7 @@ import {
 } from "./operation-rows.ts";
 import type { Operation } from "./operation.ts";
 import { afterFailure, type ReasonKey } from "./reasons.ts";
+import { wantedSecrets } from "./rotation.ts";
 import type { Tenant } from "./tenant.ts";
 
 export type ActiveStep = Exclude<Step, { kind: "nothing" }>;
@@ -78,7 +79,7 @@ const SET_CONVERGED = `
     tunnel_id = coalesce($4, tunnel_id), tunnel_url = coalesce($5, tunnel_url), direct_url = coalesce($6, direct_url),
     tunnel_active = $7,
     ready_at = case when $2 = 'active' then coalesce(ready_at, now()) else ready_at end,
-    deleted_at = case when $2 = 'deleted' then now() end,
+    deleted_at = case when $2 = 'deleted' then now() end, applied_secrets = $8,
     lease_owner = null, lease_until = null, updated_at = now()
   where id = $1
   returning generation`;
@@ -103,6 +104,7 @@ export async function recordSuccess(
       url ?? null,
       directUrl ?? null,
       step.after === "active",
+      JSON.stringify(wantedSecrets(lease.tenant)),
     ]);
     const { changes, resources, diagnostics } = outcome.result;
     await finishOperation(tx, {

@@ -47,8 +47,15 @@ export function secretsOf(platform: PlatformSettings, tenant: TenantSettings): s
     platform.cloudflareApiToken,
     platform.postgresPassword,
     platform.sshPrivateKey,
-    deriveTunnelSecret(masterKey, subdomain, secretGeneration.tunnel),
-    derivePassword(masterKey, subdomain, "postgres-role", secretGeneration.postgresRole),
+    ...upTo(secretGeneration.tunnel, (generation) => deriveTunnelSecret(masterKey, subdomain, generation)),
+    ...upTo(secretGeneration.postgresRole, (generation) =>
+      derivePassword(masterKey, subdomain, "postgres-role", generation),
+    ),
     derivePassword(masterKey, subdomain, "odoo-admin"),
   ];
+}
+
+/** Of the last few generations: an old one may still be in use somewhere, and be told of. */
+function upTo<T>(newest: number, derive: (generation: number) => T): T[] {
+  return Array.from({ length: Math.min(newest, 3) }, (_, ago) => derive(newest - ago));
 }

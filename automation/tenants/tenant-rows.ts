@@ -10,7 +10,7 @@ export const TENANT_COLUMNS = `
   claimed, attempts, retry_at as "retryAt", paused, grace_until as "graceUntil", delete_after as "deleteAfter",
   tunnel_id as "tunnelId", tunnel_url as "tunnelUrl", tunnel_active as "tunnelActive", direct_url as "directUrl",
   stripe_synced_at as "stripeSyncedAt", created_at as "createdAt", updated_at as "updatedAt", ready_at as "readyAt",
-  deleted_at as "deletedAt"`;
+  deleted_at as "deletedAt", applied_secrets as "appliedSecrets"`;
 
 export interface TenantInsert {
   subdomain: string;

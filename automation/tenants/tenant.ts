@@ -40,6 +40,13 @@ export interface Tenant {
   readonly updatedAt: Date;
   readonly readyAt: Date | null;
   readonly deletedAt: Date | null;
+  /** Generations of its own secrets that it was last seen to run with; `settings` says which it should. */
+  readonly appliedSecrets: SecretGenerations;
+}
+
+export interface SecretGenerations {
+  readonly tunnel: number;
+  readonly postgresRole: number;
 }
 
 /** Column `settings`: the optional part of components/settings/tenant-settings.ts. */
@@ -48,7 +55,7 @@ export interface TenantExtras {
   readonly language?: string;
   readonly country?: string;
   readonly customDomains?: readonly string[];
-  readonly secretGeneration?: { readonly tunnel?: number; readonly postgresRole?: number };
+  readonly secretGeneration?: Partial<SecretGenerations>;
 }
 
 export type WantedState = "active" | "suspended" | "deleted";

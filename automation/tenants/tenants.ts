@@ -1,5 +1,6 @@
 import type { Transaction } from "../db/database.ts";
 import type { Operation, OperationEvent } from "./operation.ts";
+import type { RotatableSecret } from "./rotation.ts";
 import type { Tenant, TenantExtras, TenantState, WantedState } from "./tenant.ts";
 
 /** Who wants something: a line of the audit log. */
@@ -101,6 +102,8 @@ export interface Tenants {
   changeWish(id: number, change: WishChange, by: Actor, options?: ChangeOptions): Promise<Accepted>;
   /** Runs a failed, stalled or converged tenant again, whether or not its wish has changed. */
   retry(id: number, by: Actor, options?: ChangeOptions): Promise<Accepted>;
+  /** Draws these secrets of the tenant anew, and brings them into use while visitors are served. */
+  rotate(id: number, secrets: readonly RotatableSecret[], by: Actor, options?: ChangeOptions): Promise<Accepted>;
   /** Parks (or releases) one tenant's reconciles; a running one ends first. */
   pause(id: number, paused: boolean, by: Actor): Promise<Tenant>;
   /** Records an operation that computes what a reconcile would change, and queues it. */

@@ -1,13 +1,12 @@
 import { readFileSync } from "node:fs";
-import { scriptInput } from "../../components/host/host-script.ts";
+import { scriptInput, scriptText } from "../../components/host/host-script.ts";
 import { type PlatformSettings, publicUrl } from "../../components/settings/platform-settings.ts";
 import type { TenantSettings } from "../../components/settings/tenant-settings.ts";
 import { connectorVariables } from "../../components/tenant/connector.ts";
 import { hostname } from "../../components/tenant/names.ts";
-import { odooDatabaseVariables } from "../../components/tenant/odoo-database.ts";
+import { ODOO_DATABASE_SCRIPT, odooDatabaseVariables } from "../../components/tenant/odoo-database.ts";
 import { derivePassword, deriveSecret } from "../../components/tenant/secrets.ts";
 
-const ODOO = new URL("../../components/tenant/odoo-database.sh", import.meta.url);
 const CONNECTOR = new URL("../../components/tenant/connector.sh", import.meta.url);
 
 /** What `Tenant` feeds to the two scripts on the host. A component test compares. Secret. */
@@ -47,7 +46,7 @@ export function scriptInputs(platform: PlatformSettings, tenant: TenantSettings)
     suspended: tenant.suspended,
   });
   return {
-    odoo: scriptInput(readFileSync(ODOO, "utf8"), variables),
+    odoo: scriptInput(scriptText(ODOO_DATABASE_SCRIPT), variables),
     connector: (token) =>
       scriptInput(readFileSync(CONNECTOR, "utf8"), { ...connectorVariables({ subdomain, host }), TOKEN: token }),
   };

@@ -8,8 +8,8 @@ export interface HostScriptArgs {
   host: HostSettings;
   /** OpenSSH private key. Secret. */
   sshPrivateKey: pulumi.Input<string>;
-  /** The script's file; its verbs are `up` and `down`, each safe twice. */
-  script: URL;
+  /** The script's file; its verbs are `up` and `down`, each safe twice. Of several, the last calls what the others define. */
+  script: URL | readonly URL[];
   /** Variables the script reads, by name. May hold secrets: they travel by stdin and are stored encrypted. */
   variables: Readonly<Record<string, pulumi.Input<string>>>;
 }
@@ -24,7 +24,7 @@ export function hostScript(
   args: HostScriptArgs,
   opts: pulumi.CustomResourceOptions,
 ): command.remote.Command {
-  const text = readFileSync(args.script, "utf8");
+  const text = scriptText(args.script);
   const stdin = pulumi.all(args.variables).apply((variables) => scriptInput(text, variables));
   const shell = args.host.ssh.user === "root" ? "bash -s --" : "sudo -n bash -s --";
   return new command.remote.Command(
@@ -40,6 +40,13 @@ export function hostScript(
     },
     opts,
   );
+}
+
+export function scriptText(script: HostScriptArgs["script"]): string {
+  return [script]
+    .flat()
+    .map((file) => readFileSync(file, "utf8"))
+    .join("\n");
 }
 
 /** What a host's bash reads: the variables, then the script. */

@@ -15,7 +15,8 @@ up() {
   [ -x "$CLOUDFLARED" ] || fail "$CLOUDFLARED is missing on this host. Install cloudflared, or set cloudflaredPath."
   id -u cloudflared >/dev/null 2>&1 || useradd --system --home-dir /nonexistent --no-create-home --shell /usr/sbin/nologin cloudflared
   install -d -m 0750 -g cloudflared "$TOKEN_DIRECTORY"
-  local known='' changed=''
+  # A mark that outlives this run: what was put in place must reach the running process, too.
+  local known='' changed="$TOKEN_DIRECTORY/$TUNNEL.changed"
   if [ -f "$UNITS/$SERVICE.service" ]; then known=yes; fi
   (umask 077 && printf '%s\n' "$TOKEN" >"$TOKEN_DIRECTORY/$TUNNEL.token.new")
   chown cloudflared: "$TOKEN_DIRECTORY/$TUNNEL.token.new"
@@ -28,26 +29,44 @@ up() {
   exec 9>&-
   # By hand, because `systemctl enable` reloads all of systemd, and a unit it has never seen needs no reload.
   ln -sfn "$UNITS/$SERVICE.service" "$UNITS/multi-user.target.wants/$SERVICE.service"
-  if [ -n "$known" ] && [ -n "$changed" ]; then
+  if [ -n "$known" ] && [ -e "$changed" ]; then
     systemctl daemon-reload
   fi
   systemctl reset-failed "$SERVICE" 2>/dev/null || true
   # Type=notify: returns when the first connection stands, or fails.
-  if [ -n "$changed" ]; then
+  if [ -e "$changed" ]; then
+    if systemctl is-active --quiet "$SERVICE"; then stand_in; fi
     systemctl restart "$SERVICE" || explain
+    rm -f "$changed"
   else
     systemctl start "$SERVICE" || explain
   fi
+  dismiss_stand_in
 }
 
-# Moves FILE.new over FILE, and sets `changed` when they differ (`changed` is up's).
+# Moves FILE.new over FILE, and leaves the mark `changed` when they differ (`changed` is up's).
 put_in_place() {
   if cmp -s "$1.new" "$1"; then
     rm -f "$1.new"
   else
+    : >"$changed"
     mv "$1.new" "$1"
-    changed=yes
   fi
+}
+
+# A second connector of the same tunnel, which visitors are sent to while the first one restarts. When it cannot be
+# started, the restart shows what is wrong.
+stand_in() {
+  dismiss_stand_in
+  systemd-run --quiet --unit="$SERVICE-stand-in" --property=Type=notify --property=User=cloudflared \
+    --property=TimeoutStartSec=30 --setenv=TUNNEL_METRICS=127.0.0.1:0 ${EDGE:+"--setenv=TUNNEL_EDGE=$EDGE"} \
+    "$CLOUDFLARED" --no-autoupdate tunnel run --token-file "$TOKEN_DIRECTORY/$TUNNEL.token" || true
+}
+
+dismiss_stand_in() {
+  if [ ! -e "/run/systemd/transient/$SERVICE-stand-in.service" ]; then return; fi
+  systemctl stop "$SERVICE-stand-in" 2>/dev/null || true
+  systemctl reset-failed "$SERVICE-stand-in" 2>/dev/null || true
 }
 
 # Metrics need a port of their own, and the same one over restarts.
@@ -99,8 +118,9 @@ down() {
   if [ -f "$UNITS/$SERVICE.service" ] || systemctl is-active --quiet "$SERVICE"; then
     systemctl stop "$SERVICE"
   fi
+  dismiss_stand_in
   rm -f "$UNITS/multi-user.target.wants/$SERVICE.service"
-  rm -f "$UNITS/$SERVICE.service" "$TOKEN_DIRECTORY/$TUNNEL.token" "$UNITS/$SERVICE.service.new" "$TOKEN_DIRECTORY/$TUNNEL.token.new"
+  rm -f "$UNITS/$SERVICE.service" "$TOKEN_DIRECTORY/$TUNNEL.token" "$UNITS/$SERVICE.service.new" "$TOKEN_DIRECTORY/$TUNNEL.token.new" "$TOKEN_DIRECTORY/$TUNNEL.changed"
   systemctl daemon-reload
   systemctl reset-failed "$SERVICE" 2>/dev/null || true
 }

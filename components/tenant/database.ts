@@ -16,6 +16,8 @@ export interface TenantDatabaseArgs {
   suspended: boolean;
   /** Role and database exist already and are ours: taken over instead of created. */
   adopt?: { role?: boolean | undefined; database?: boolean | undefined } | undefined;
+  /** See tenant.ts. */
+  passwordByHost?: boolean | undefined;
 }
 
 /**
@@ -49,7 +51,9 @@ export class TenantDatabase extends pulumi.ComponentResource {
         parent,
         ...(args.adopt?.role
           ? { import: roleName(args.subdomain), ignoreChanges: ["password", "skipReassignOwned"] }
-          : {}),
+          : args.passwordByHost
+            ? { ignoreChanges: ["password"] }
+            : {}),
       },
     );
 

@@ -233,13 +233,18 @@ let_in() {
   local line
   line=$(printf '%s = host=%s port=%s dbname=%s user=%s password=%s' \
     "$DATABASE" "$POSTGRES_HOST" "$POSTGRES_PORT" "'$DATABASE'" "'$ROLE'" "'$ROLE_PASSWORD'")
+  resume_if_held
   if [ -f "$MAPPINGS/$DATABASE.ini" ] && [ "$(cat "$MAPPINGS/$DATABASE.ini")" = "$line" ]; then
     return
   fi
   install -d -m 0750 "$MAPPINGS"
   (umask 077 && printf '%s\n' "$line" >"$MAPPINGS/$DATABASE.ini.new")
+  if [ -f "$MAPPINGS/$DATABASE.ini" ]; then
+    change_password
+  fi
   mv "$MAPPINGS/$DATABASE.ini.new" "$MAPPINGS/$DATABASE.ini"
   publish_mappings
+  resume_if_held
 }
 
 shut_out() {

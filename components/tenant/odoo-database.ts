@@ -32,6 +32,11 @@ export interface OdooDatabaseArgs {
   suspended: boolean;
 }
 
+/** The parts of the script, in order. */
+export const ODOO_DATABASE_SCRIPT: readonly URL[] = ["./role-password.sh", "./odoo-database.sh"].map(
+  (file) => new URL(file, import.meta.url),
+);
+
 /** What odoo-database.sh reads. Holds secrets. */
 export function odooDatabaseVariables(args: Omit<OdooDatabaseArgs, "sshPrivateKey">): Record<string, string> {
   const { odoo } = args.host;
@@ -77,7 +82,7 @@ export class OdooDatabase extends pulumi.ComponentResource {
       {
         host: args.host,
         sshPrivateKey: args.sshPrivateKey,
-        script: new URL("./odoo-database.sh", import.meta.url),
+        script: ODOO_DATABASE_SCRIPT,
         variables: odooDatabaseVariables(args),
       },
       // A component's dependsOn does not reach its children by itself.

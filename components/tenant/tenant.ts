@@ -29,6 +29,11 @@ export interface TenantArgs {
   platform: PlatformSettings;
   tenant: TenantSettings;
   adopt?: Adoption | undefined;
+  /**
+   * First of the two runs that rotate the role's password while visitors are served: the host changes it together with
+   * PgBouncer's mapping (role-password.sh), and the role resource, which would go first, leaves it. Default false.
+   */
+  passwordByHost?: boolean | undefined;
 }
 
 /**
@@ -79,6 +84,7 @@ export class Tenant extends pulumi.ComponentResource {
         templateDatabase: platform.template?.database,
         suspended,
         adopt,
+        passwordByHost: args.passwordByHost,
       },
       { parent },
     );

@@ -6,6 +6,7 @@ import { healthEndpoints } from "../resources/health.ts";
 import { operationEndpoints } from "../resources/operations.ts";
 import { overviewEndpoints } from "../resources/overview.ts";
 import { queueEndpoints } from "../resources/queue.ts";
+import { rotationEndpoints } from "../resources/rotations.ts";
 import { taskEndpoints } from "../resources/tasks.ts";
 import { tenantActionEndpoints } from "../resources/tenant-actions.ts";
 import { tenantEndpoints } from "../resources/tenants.ts";
@@ -46,6 +47,7 @@ export const ALL_ENDPOINTS: readonly Endpoint[] = [
   ...eventEndpoints,
   ...taskEndpoints,
   ...queueEndpoints,
+  ...rotationEndpoints,
   ...auditEndpoints,
   ...healthEndpoints,
   webhook,

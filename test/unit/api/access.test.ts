@@ -32,6 +32,7 @@ const EXPECTED: Record<"public" | Role, readonly string[]> = {
     "GET /api/tasks",
     "GET /api/events",
     "GET /api/queue",
+    "GET /api/rotations",
   ],
   operator: [
     "POST /api/tenants",
@@ -57,6 +58,8 @@ const EXPECTED: Record<"public" | Role, readonly string[]> = {
     "POST /api/queue/pause",
     "POST /api/queue/unpause",
     "GET /api/audit/verify",
+    "POST /api/tenants/{id}/rotate",
+    "POST /api/rotations",
   ],
 };
 

@@ -14,6 +14,7 @@ import {
   type OperationKind,
   type OperationStatus,
 } from "../../../automation/tenants/operation.ts";
+import type { RotatableSecret } from "../../../automation/tenants/rotation.ts";
 import type { Tenant, TenantState } from "../../../automation/tenants/tenant.ts";
 import type {
   Accepted,
@@ -127,6 +128,13 @@ export class FakeTenants implements Tenants {
   async retry(id: number, by: Actor, options?: ChangeOptions): Promise<Accepted> {
     this.calls.push({ method: "retry", by, options });
     return this.#begin(this.#present(id, options), "repair");
+  }
+
+  readonly rotations: { id: number; secrets: readonly RotatableSecret[] }[] = [];
+  async rotate(id: number, secrets: readonly RotatableSecret[], by: Actor, options?: ChangeOptions): Promise<Accepted> {
+    this.calls.push({ method: "rotate", by, options });
+    this.rotations.push({ id, secrets });
+    return this.retry(id, by, options);
   }
 
   async pause(id: number, paused: boolean, by: Actor): Promise<Tenant> {

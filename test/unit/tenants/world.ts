@@ -102,6 +102,15 @@ export class FakeClouds implements Clouds {
     return this.found.get(subdomain) ?? {};
   }
 
+  readonly connected = new Set<string>();
+  async connectors(): Promise<readonly string[]> {
+    return [...this.connected];
+  }
+
+  async disconnect(_tunnelId: string, connector: string): Promise<void> {
+    this.connected.delete(connector);
+  }
+
   async close(): Promise<void> {}
 }
 

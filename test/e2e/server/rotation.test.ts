@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import pg from "pg";
+import { derivePassword, deriveTunnelSecret } from "../../../components/tenant/secrets.ts";
+import { until } from "../../until.ts";
+import { startWorld, type World } from "../world.ts";
+
+// Secrets are exchanged while visitors come: they notice nothing, and what was used before is of no use afterwards.
+let world: World;
+before(async () => {
+  world = await startWorld();
+  for (const subdomain of ["acme", "my-shop"])
+    await world.sandbox.checkout({ subdomain, plan: "starter", email: `owner@${subdomain}.example` });
+});
+after(() => world?.close());
+
+async function idOf(subdomain: string): Promise<number> {
+  const { body } = await world.api("GET", `/api/tenants?subdomain=${subdomain}`);
+  const [tenant] = body["tenants"] as { id: number }[];
+  assert.ok(tenant);
+  return tenant.id;
+}
+
+async function rotate(subdomain: string, ...secrets: string[]): Promise<void> {
+  const path = `/api/tenants/${await idOf(subdomain)}/rotate`;
+  const { status, body } = await world.api("POST", path, { secrets }, { prefer: "wait=120" });
+  assert.equal(status, 200, JSON.stringify(body));
+}
+
+/** Visits without a pause while something is done; every answer that was not the login page. */
+async function whileVisited(
+  subdomains: string[],
+  work: () => Promise<void>,
+): Promise<{ visits: number; bad: string[] }> {
+  const bad: string[] = [];
+  let visits = 0;
+  let done = false;
+  const visitor = async (subdomain: string): Promise<void> => {
+    while (!done) {
+      const seen = await world
+        .visit(subdomain, "/web/login")
+        .catch((error: unknown) => ({ status: 0, body: String(error) }));
+      visits += 1;
+      if (seen.status !== 200) bad.push(`${subdomain}: ${seen.status} ${seen.body.slice(0, 200)}`);
+      await setTimeout(20);
+    }
+  };
+  const visitors = subdomains.flatMap((subdomain) => [visitor(subdomain), visitor(subdomain)]);
+  await work().finally(() => (done = true));
+  await Promise.all(visitors);
+  return { visits, bad };
+}
+
+/**
+ * Opens session after session through the host's PgBouncer as Odoo does, while something is done. Each ends its own
+ * backend, so that the next one needs a login of the tenant's role. Returns what the refused ones said.
+ */
+async function withNewSessions(
+  subdomain: string,
+  work: () => Promise<void>,
+): Promise<{ served: number; bad: string[] }> {
+  const stop = `/run/sessions-${subdomain}.stop`;
+  const loop = `export PGPASSWORD='${world.sandbox.secrets.postgresRoles.odoo_h105}'
+    end='select pg_terminate_backend(pg_backend_pid())'
+    while [ ! -e ${stop} ]; do
+      psql -X -h 127.0.0.1 -p 6432 -U odoo_h105 -d ${subdomain} -Atc "select 'served'" -c "$end" 2>&1 | head -n 1
+    done`;
+  const loops = [1, 2].map(async () => world.host.ok("bash -s", loop));
+  try {
+    await work();
+  } finally {
+    await world.host.ok(`touch ${stop}`);
+  }
+  const lines = (await Promise.all(loops)).flatMap((text) => text.split("\n"));
+  await world.host.ok(`rm ${stop}`);
+  const bad = lines.filter((line) => line !== "served");
+  return { served: lines.length - bad.length, bad };
+}
+
+async function logsIn(subdomain: string, generation: number): Promise<boolean> {
+  const client = new pg.Client({
+    host: "127.0.0.1",
+    port: world.sandbox.instance.ports.postgres,
+    user: `tenant_${subdomain}`,
+    database: subdomain,
+    password: derivePassword(world.platform.masterKey, subdomain, "postgres-role", generation),
+  });
+  try {
+    await client.connect();
+    return true;
+  } catch (error) {
+    assert.equal((error as { code?: string }).code, "28P01", String(error));
+    return false;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function token(subdomain: string): Promise<string> {
+  return await world.host.ok(`cat /etc/cloudflared/${subdomain}-tunnel.token`);
+}
+
+const secretIn = (text: string): string => (JSON.parse(Buffer.from(text, "base64").toString()) as { s: string }).s;
+
+test("a tunnel's token is rotated while visitors come; the old one no longer connects, nor stays connected", async () => {
+  const old = await token("acme");
+  // Somebody who got hold of the token, and is connected.
+  await world.host.ok(
+    `install -m 0600 -o cloudflared /dev/stdin /run/stolen.token <<<'${old}'; systemd-run --quiet --unit=stolen --property=Type=notify --property=User=cloudflared --setenv=TUNNEL_METRICS=127.0.0.1:0 --setenv=TUNNEL_EDGE=${world.platform.hosts[0]?.edge} /usr/local/bin/cloudflared --no-autoupdate tunnel run --token-file /run/stolen.token`,
+  );
+  const tunnelId = (await world.cloudflare.zeroTrust.tunnels.cloudflared
+    .list({ account_id: world.platform.cloudflare.accountId, is_deleted: false, name: "acme-tunnel" })
+    .then(({ result }) => result[0]?.id)) as string;
+  const connectors = async (): Promise<number> =>
+    (
+      await world.cloudflare.zeroTrust.tunnels.cloudflared.connections.get(tunnelId, {
+        account_id: world.platform.cloudflare.accountId,
+      })
+    ).result.length;
+  assert.equal(await connectors(), 2);
+
+  const { visits, bad } = await whileVisited(["acme"], () => rotate("acme", "tunnel"));
+  assert.deepEqual(bad, [], `of ${visits} visits`);
+  assert.ok(visits > 20, `${visits} visits`);
+
+  const now = await token("acme");
+  assert.equal(secretIn(now), deriveTunnelSecret(world.platform.masterKey, "acme", 2));
+  assert.notEqual(secretIn(old), secretIn(now));
+  await until("only the tenant's own connector to be connected", connectors, (count) => count === 1);
+  await until(
+    "the thief's connector to be refused",
+    () => world.host.ok("journalctl -u stolen -o cat --no-pager"),
+    (log) => /Invalid tunnel secret/.test(log),
+  );
+  assert.equal(await connectors(), 1);
+  await world.host.ok("systemctl stop stolen; systemctl reset-failed stolen 2>/dev/null; rm -f /run/stolen.token");
+  assert.equal(await world.host.ok("systemctl is-active cloudflared-acme-tunnel"), "active");
+  assert.equal(await world.host.ok("systemctl list-units --all --plain --no-legend '*stand-in*'"), "");
+});
+
+for (const subdomain of ["acme", "my-shop"]) {
+  test(`the password of ${subdomain}'s role is rotated while visitors come and sessions begin`, async () => {
+    assert.equal(await logsIn(subdomain, 1), true);
+    const visitors: string[] = [];
+    const sessions = await withNewSessions(subdomain, async () => {
+      const { visits, bad } = await whileVisited([subdomain], () => rotate(subdomain, "database"));
+      assert.ok(visits > 20, `${visits} visits`);
+      visitors.push(...bad);
+    });
+    assert.deepEqual(visitors, []);
+    assert.deepEqual(sessions.bad, [], `${sessions.served} sessions were served`);
+    assert.ok(sessions.served > 20, `${sessions.served} sessions`);
+    assert.deepEqual([await logsIn(subdomain, 1), await logsIn(subdomain, 2)], [false, true]);
+    await world.login(subdomain);
+    assert.equal(await world.host.ok("ls /run/odoosaas/held"), "", "no session is held up any more");
+  });
+}
+
+test("what was rotated previews clean", async () => {
+  const { body } = await world.api("POST", `/api/tenants/${await idOf("acme")}/preview`, {}, { prefer: "wait=60" });
+  const { changes } = body["operation"] as { changes: Record<string, number> };
+  assert.deepEqual(Object.keys(changes), ["same"]);
+});
+
+test("the secrets of all tenants are rotated in the background", async () => {
+  const pending = async () => (await world.api("GET", "/api/rotations")).body["pending"];
+  assert.deepEqual(await pending(), { tunnel: 0, database: 0 });
+  const { bad } = await whileVisited(["acme", "my-shop"], async () => {
+    const { status, body } = await world.api("POST", "/api/rotations", {});
+    assert.deepEqual([status, body], [202, { success: true, queued: 2, next: null }]);
+    await until("all to be rotated", pending, (left) => JSON.stringify(left) === '{"tunnel":0,"database":0}', 120_000);
+  });
+  assert.deepEqual(bad, []);
+  assert.deepEqual([await logsIn("acme", 2), await logsIn("acme", 3)], [false, true]);
+  assert.deepEqual([await logsIn("my-shop", 2), await logsIn("my-shop", 3)], [false, true]);
+  for (const [subdomain, generation] of [
+    ["acme", 3],
+    ["my-shop", 2],
+  ] as const)
+    assert.equal(secretIn(await token(subdomain)), deriveTunnelSecret(world.platform.masterKey, subdomain, generation));
+});
