@@ -1,15 +1,27 @@
 import { Router } from "express";
+import { z } from "zod";
 import { answer } from "./envelope.ts";
 import type { CallCounts } from "./calls.ts";
 import { FaultRule, type Faults } from "./faults.ts";
+import type { RateLimiter } from "./rate-limit.ts";
+
+export interface Doors {
+  faults: Faults;
+  calls: CallCounts;
+  limiter: RateLimiter;
+  now: () => number;
+}
+
+const Limit = z.strictObject({ requests: z.int().min(1), windowSeconds: z.number().positive() });
+const Block = z.strictObject({ seconds: z.number().positive() });
 
 /**
  * Doors for tests and demonstrations that the real API does not have; they need no token, so only this machine may
  * use them, and not through a browser that was led here by another site.
  */
-export function adminRoutes(faults: Faults, calls: CallCounts): Router {
+export function adminRoutes({ faults, calls, limiter, now }: Doors): Router {
   const router = Router();
-  router.use(["/__faults", "/__calls"], (req, res, next) => {
+  router.use("/__{*door}", (req, res, next) => {
     const local = /^(127\.|::1$|::ffff:127\.)/.test(req.socket.remoteAddress ?? "");
     const byName = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(req.get("host") ?? "");
     if (local && byName && req.get("origin") === undefined) return next();
@@ -25,6 +37,15 @@ export function adminRoutes(faults: Faults, calls: CallCounts): Router {
   router.get("/__calls", (_req, res) => answer(res, calls.all()));
   router.delete("/__calls", (_req, res) => {
     calls.reset();
+    answer(res, null);
+  });
+  router.get("/__limit", (_req, res) => answer(res, { ...limiter.rule, refused: limiter.refused }));
+  router.put("/__limit", (req, res) => {
+    limiter.rule = Limit.parse(req.body);
+    answer(res, null);
+  });
+  router.post("/__limit/block", (req, res) => {
+    limiter.blockAll(Block.parse(req.body).seconds, now());
     answer(res, null);
   });
   return router;

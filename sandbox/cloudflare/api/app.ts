@@ -8,7 +8,7 @@ import { CallCounts } from "./calls.ts";
 import { dnsRecordRoutes } from "./dns-records.ts";
 import { answerFailure } from "./envelope.ts";
 import { Faults, sufferFaults } from "./faults.ts";
-import { limitRate } from "./rate-limit.ts";
+import { limitRate, RateLimiter } from "./rate-limit.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { tunnelConfigurationRoutes } from "./tunnel-configurations.ts";
 import { tunnelConnectionRoutes } from "./tunnel-connections.ts";
@@ -25,6 +25,7 @@ export interface Api {
 export function createApi(world: CloudflareWorld, config: CloudflareConfig): Api {
   const faults = new Faults();
   const calls = new CallCounts();
+  const limiter = new RateLimiter(config.rateLimit);
   const v4 = Router();
   v4.use((req, _res, next) => {
     calls.count(req.method, req.path);
@@ -32,7 +33,7 @@ export function createApi(world: CloudflareWorld, config: CloudflareConfig): Api
   });
   v4.use(sufferFaults(faults));
   v4.use(authenticate(config));
-  v4.use(limitRate(config.rateLimit, world.now));
+  v4.use(limitRate(limiter, world.now));
   v4.use(express.json({ limit: "1mb" }));
   v4.use(
     tunnelRoutes(world),
@@ -46,8 +47,8 @@ export function createApi(world: CloudflareWorld, config: CloudflareConfig): Api
   const app = express();
   app.disable("x-powered-by").disable("etag").set("query parser", "simple");
   app.use("/client/v4", v4);
-  app.use(["/__faults", "/__calls"], express.json());
-  app.use(adminRoutes(faults, calls));
+  app.use("/__{*door}", express.json());
+  app.use(adminRoutes({ faults, calls, limiter, now: world.now }));
   app.use(() => {
     throw new NotEmulated("this path");
   });

@@ -2,7 +2,7 @@ import type { RequestHandler } from "express";
 import { ApiError } from "../world/api-error.ts";
 import { principalOf } from "./authentication.ts";
 
-interface Rule {
+export interface Rule {
   requests: number;
   windowSeconds: number;
 }
@@ -26,18 +26,37 @@ export interface Verdict {
  * meanwhile: https://developers.cloudflare.com/fundamentals/api/reference/limits/
  */
 export class RateLimiter {
-  readonly #rule: Rule;
+  #rule: Rule;
   readonly #windows = new Map<string, Window>();
+
+  /** Requests that were refused. */
+  refused = 0;
 
   constructor(rule: Rule) {
     this.#rule = rule;
+  }
+
+  get rule(): Rule {
+    return this.#rule;
+  }
+
+  /** Begins anew with another rule. */
+  set rule(rule: Rule) {
+    this.#rule = rule;
+    this.refused = 0;
+    this.#windows.clear();
+  }
+
+  /** As if each caller had just passed the limit. A caller that is new meanwhile is not blocked. */
+  blockAll(seconds: number, now: number): void {
+    for (const window of this.#windows.values()) window.blockedUntil = now + seconds * 1_000;
   }
 
   /** @param now milliseconds since 1970 */
   count(caller: string, now: number): Verdict {
     const length = this.#rule.windowSeconds * 1_000;
     let window = this.#windows.get(caller);
-    if (window && now < window.blockedUntil) return verdict(false, 0, window.blockedUntil - now);
+    if (window && now < window.blockedUntil) return this.#refuse(window.blockedUntil - now);
     if (!window || window.blockedUntil > 0 || now >= window.startedAt + length) {
       window = { startedAt: now, requests: 0, blockedUntil: 0 };
       this.#windows.set(caller, window);
@@ -46,7 +65,12 @@ export class RateLimiter {
     if (window.requests <= this.#rule.requests)
       return verdict(true, this.#rule.requests - window.requests, window.startedAt + length - now);
     window.blockedUntil = now + length;
-    return verdict(false, 0, length);
+    return this.#refuse(length);
+  }
+
+  #refuse(resetMs: number): Verdict {
+    this.refused += 1;
+    return verdict(false, 0, resetMs);
   }
 }
 
@@ -55,9 +79,9 @@ function verdict(allowed: boolean, remaining: number, resetMs: number): Verdict 
 }
 
 /** Sends the headers with every answer, and 429 with Retry-After when the limit is passed. */
-export function limitRate(rule: Rule, now: () => number): RequestHandler {
-  const limiter = new RateLimiter(rule);
+export function limitRate(limiter: RateLimiter, now: () => number): RequestHandler {
   return (req, res, next) => {
+    const { rule } = limiter;
     const { allowed, remaining, resetSeconds } = limiter.count(principalOf(req).id, now());
     res.set("Ratelimit", `"default";r=${remaining};t=${resetSeconds}`);
     res.set("Ratelimit-Policy", `"default";q=${rule.requests};w=${rule.windowSeconds}`);

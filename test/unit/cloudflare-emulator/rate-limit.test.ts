@@ -20,6 +20,25 @@ test("whoever stays below the limit is never blocked", () => {
   for (let second = 0; second < 100; second += 5) assert.equal(limiter.count("a", second * 1_000).allowed, true);
 });
 
+test("a test may set the limit, block every token that has called, and ask how many calls were refused", async (t) => {
+  const account = await startAccount(t);
+  const door = async (method: string, path: string, body?: object): Promise<unknown> => {
+    const answer = await fetch(`http://127.0.0.1:${account.ports.api}${path}`, {
+      method,
+      headers: { "content-type": "application/json" },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    return ((await answer.json()) as { result: unknown }).result;
+  };
+  await call(account, "GET", "/zones");
+  await door("PUT", "/__limit", { requests: 1, windowSeconds: 60 });
+  assert.equal((await call(account, "GET", "/zones")).status, 200);
+  assert.deepEqual(await door("GET", "/__limit"), { requests: 1, windowSeconds: 60, refused: 0 });
+  await door("POST", "/__limit/block", { seconds: 7 });
+  assert.equal((await call(account, "GET", "/zones")).headers.get("retry-after"), "7");
+  assert.deepEqual(await door("GET", "/__limit"), { requests: 1, windowSeconds: 60, refused: 1 });
+});
+
 test("the limit shows in headers, and its end in Retry-After", async (t) => {
   let now = 1_000_000;
   const account = await startAccount(t, { rateLimit: { requests: 2, windowSeconds: 300 } }, { now: () => now });
