@@ -4,6 +4,7 @@ import { type Logger, pino } from "pino";
 import { SettingsError } from "../components/field-error.ts";
 import { loggedError, REDACTED_PATHS } from "./api/http/logging.ts";
 import { startApi } from "./api/start.ts";
+import { CloudflareBudget } from "./cloudflare/budget.ts";
 import { Database } from "./db/database.ts";
 import { Listener } from "./db/listener.ts";
 import { migrate } from "./db/migrate.ts";
@@ -16,6 +17,7 @@ import { readSettings, type ServerSettings } from "./settings.ts";
 import { stripeClient } from "./stripe/client.ts";
 import type { StripeDeps } from "./stripe/deps.ts";
 import { webhookRoute } from "./stripe/webhook.ts";
+import { LiveClouds } from "./tenants/clouds.ts";
 import { DatabaseTenants } from "./tenants/database-tenants.ts";
 import { PlatformSource } from "./tenants/platform-source.ts";
 import { edgeProbe } from "./tenants/probe.ts";
@@ -76,9 +78,11 @@ async function serve(settings: ServerSettings, log: Logger): Promise<void> {
       cliVersion(command, env),
       readPlatformStack(command, env, settings.platformStack),
     ]);
+    const cloudflare = new CloudflareBudget(db, settings.cloudflareLimit);
     const platform = new PlatformSource(
       platformStack.settings,
       async () => (await readPlatformStack(command, env, settings.platformStack)).settings,
+      (read) => new LiveClouds(read, cloudflare),
     );
     closing.push(() => platform.close());
     process.on(
@@ -133,6 +137,7 @@ async function serve(settings: ServerSettings, log: Logger): Promise<void> {
           platform: platform.get,
           platformStack: settings.platformStack,
           probe: edgeProbe({ edgeAddress: settings.edgeAddress, deadlineMs: settings.probeSeconds * 1_000 }),
+          cloudflare,
           worker,
           now: () => new Date(),
           log,
@@ -164,6 +169,7 @@ async function serve(settings: ServerSettings, log: Logger): Promise<void> {
         database: db,
         tenants,
         queue,
+        cloudflareBudget: cloudflare,
         platform: platform.settings,
         platformStack: settings.platformStack,
         webhook: webhookRoute({ database: db, queue, settings: settings.stripe }),

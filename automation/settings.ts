@@ -3,6 +3,7 @@ import { availableParallelism, freemem } from "node:os";
 import { z } from "zod";
 import { SettingsError } from "../components/field-error.ts";
 import { ApiEnvironment, type ApiSettings, apiSettings, CheckedApiEnvironment } from "./api/settings.ts";
+import type { BudgetLimit } from "./cloudflare/budget.ts";
 import { StripeEnvironment, type StripeSettings, stripeSettings } from "./stripe/settings.ts";
 
 const Names = z.string().transform((text) =>
@@ -47,6 +48,12 @@ const CoreEnvironment = z.object({
   /** Reconciles at once on one host, and on the PostgreSQL server, over all workers. */
   RECONCILES_PER_HOST: z.coerce.number().int().min(1).default(8),
   RECONCILES_PER_POSTGRES: z.coerce.number().int().min(1).default(16),
+  /**
+   * Calls of Cloudflare's API in each window that all processes together may make. Cloudflare's own limit is 1,200 in
+   * 300 s for a token; the rest is for people and other programs. All processes must have the same.
+   */
+  CLOUDFLARE_CALLS: z.coerce.number().int().min(20).max(1_200).default(1_000),
+  CLOUDFLARE_WINDOW_SECONDS: z.coerce.number().int().min(1).default(300),
   /** Seconds that a tenant has to answer through the edge after its update. */
   PROBE_SECONDS: z.coerce.number().int().min(1).default(90),
   /** Pause between two looks for tenants that are due. */
@@ -78,6 +85,7 @@ export interface ServerSettings {
   readonly edgeAddress: string | undefined;
   readonly logLevel: string;
   readonly limits: { readonly perHost: number; readonly perPostgres: number };
+  readonly cloudflareLimit: BudgetLimit;
   readonly probeSeconds: number;
   readonly sweepSeconds: number;
   readonly healthPort: number | undefined;
@@ -122,6 +130,7 @@ export function readSettings(env: Environment): ServerSettings {
     edgeAddress: core.EDGE_ADDRESS,
     logLevel: core.LOG_LEVEL,
     limits: { perHost: core.RECONCILES_PER_HOST, perPostgres: core.RECONCILES_PER_POSTGRES },
+    cloudflareLimit: { calls: core.CLOUDFLARE_CALLS, windowSeconds: core.CLOUDFLARE_WINDOW_SECONDS },
     probeSeconds: core.PROBE_SECONDS,
     sweepSeconds: core.SWEEP_SECONDS,
     healthPort: core.HEALTH_PORT,

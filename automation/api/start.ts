@@ -1,6 +1,7 @@
 import type { Router } from "express";
 import type { Logger } from "pino";
 import type { PlatformSettings } from "../../components/settings/platform-settings.ts";
+import type { CloudflareBudget } from "../cloudflare/budget.ts";
 import type { Database } from "../db/database.ts";
 import { edgeProbe } from "../metrics/edge-probe.ts";
 import { Metrics } from "../metrics/metrics.ts";
@@ -28,6 +29,7 @@ export interface ApiParts {
   readonly database: Database;
   readonly tenants: Tenants;
   readonly queue: Queue;
+  readonly cloudflareBudget: CloudflareBudget;
   readonly platform: () => PlatformSettings | Promise<PlatformSettings>;
   readonly platformStack: string;
   readonly standaloneTunnels?: StandaloneTunnels | undefined;
@@ -59,13 +61,14 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     ...parts,
     dashboard: undefined,
     verify: tokenVerifier(settings.tokens),
-    cloudflare: cloudflareTunnels(platform),
+    cloudflare: cloudflareTunnels(platform, parts.cloudflareBudget),
     connectors: new ConnectorUnits(shell),
     metrics: new Metrics({
       database: parts.database,
       tenants,
       queue: parts.queue,
       tunnelHealth: () => tunnelHealth.summary(),
+      cloudflare: async () => parts.cloudflareBudget.use((await platform()).cloudflare.accountId),
     }),
     tunnelHealth,
     streams: new StreamSlots(),

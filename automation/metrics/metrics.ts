@@ -1,8 +1,10 @@
 import type { RequestHandler } from "express";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { BudgetUse } from "../cloudflare/budget.ts";
 import type { Database } from "../db/database.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { Tenants } from "../tenants/tenants.ts";
+import { cloudflareBudgetMetrics } from "./cloudflare-budget.ts";
 import { finishedOperations } from "./finished-operations.ts";
 import type { TunnelHealthSummary } from "./tunnel-health.ts";
 
@@ -11,6 +13,7 @@ export interface MetricsSources {
   readonly tenants: Pick<Tenants, "countByState">;
   readonly queue: Pick<Queue, "depth">;
   readonly tunnelHealth: () => TunnelHealthSummary;
+  readonly cloudflare: () => Promise<BudgetUse>;
 }
 
 const PROVISIONING_BUCKETS = [0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600];
@@ -100,6 +103,8 @@ export class Metrics {
         if (avg_latency_ms !== null) this.set(avg_latency_ms / 1_000);
       },
     });
+
+    cloudflareBudgetMetrics(registers, sources);
 
     new Gauge({
       name: "odoosaas_operator_tasks_open",

@@ -7,7 +7,7 @@ import type { EngineResult } from "../engine/engine.ts";
 import { claim, type Claim } from "./claim.ts";
 import { TenantFailure } from "./reasons.ts";
 import { isRotating } from "./rotation.ts";
-import { phase, type Run, withStaleLockBroken } from "./run.ts";
+import { metered, phase, type Run, withStaleLockBroken } from "./run.ts";
 import { stackConfig } from "./stack-settings.ts";
 
 /** Makes the tenant what it should be, running or suspended, and proves it by a look through the edge. */
@@ -62,14 +62,16 @@ export async function update(
   const { platform, settings, io } = run;
   const result = await phase(run, "engine", () =>
     withStaleLockBroken(run, () =>
-      io.engine.up({
-        stack: tenantStackName(settings.subdomain),
-        program: [platform, settings, adopt, passwordByHost ?? false],
-        config: stackConfig(settings, io.platformStack),
-        signal: run.signal,
-        onEvent: run.recorder.event,
-        secrets: run.secrets,
-      }),
+      metered(run, "up", () =>
+        io.engine.up({
+          stack: tenantStackName(settings.subdomain),
+          program: [platform, settings, adopt, passwordByHost ?? false],
+          config: stackConfig(settings, io.platformStack),
+          signal: run.signal,
+          onEvent: run.recorder.event,
+          secrets: run.secrets,
+        }),
+      ),
     ),
   );
   if (result.timings["slotMs"] !== undefined) run.timings["slotMs"] = result.timings["slotMs"];

@@ -12,8 +12,17 @@ interface Rule {
 const NETWORK =
   /connection refused|no route to host|network is unreachable|no such host|i\/o timeout|timed? ?out|connection reset|broken pipe|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|ECONNRESET|EHOSTUNREACH|EAI_AGAIN|socket hang up|\bEOF\b/i;
 
+/** Whatever else failed with it: it passes by itself, and the rest is seen again then if it does not. */
+const LIMIT: Rule[] = [
+  { of: "cloudflare", says: /\b429\b|too many requests|more than \d+ requests/i, reason: "cloudflare-limit" },
+  { of: "command", says: /Cloudflare answered 429/, reason: "cloudflare-limit" },
+];
+
 /** The first that fits decides: from the telling to the vague. */
 const RULES: readonly Rule[] = [
+  // Not a host's, but components/tenant/drain-tunnel.mjs.
+  { of: "command", says: /Cloudflare answered 40[13]/, reason: "cloudflare-refused" },
+  { of: "command", says: /Cloudflare (answered 5\d\d|did not answer)/, reason: "cloudflare-unreachable" },
   { of: "command", says: /host key|knownhosts|key mismatch/i, reason: "host-key-changed" },
   {
     of: "command",
@@ -36,7 +45,6 @@ const RULES: readonly Rule[] = [
   },
   { of: "postgresql", says: NETWORK, reason: "postgres-unreachable" },
   { of: "postgresql", says: /./s, reason: "postgres-error" },
-  { of: "cloudflare", says: /\b429\b|too many requests|more than \d+ requests/i, reason: "cloudflare-limit" },
   {
     of: "cloudflare",
     says: /\b40[13]\b|authentication error|unauthori[sz]ed|forbidden|invalid api token|"code": ?(10000|9109|9106)\b/i,
@@ -63,17 +71,20 @@ function ofEngine(failure: EngineFailure): { reason: ReasonKey; detail: string }
   if (failure.kind === "aborted") return { reason: "interrupted", detail: "the update was stopped" };
   if (failure.kind === "engine") return { reason: "engine-unavailable", detail: failure.message };
   const errors = failure.result.diagnostics.filter(({ severity }) => severity === "error");
-  for (const said of errors) {
-    const reason = reasonOf(said);
-    if (reason !== undefined) return { reason, detail: summary(said) };
+  for (const rules of [LIMIT, RULES]) {
+    for (const said of errors) {
+      const reason = reasonOf(said, rules);
+      if (reason !== undefined) return { reason, detail: summary(said) };
+    }
   }
   const first = errors[0];
   return { reason: "engine-failed", detail: first === undefined ? failure.message : summary(first) };
 }
 
-function reasonOf(said: Diagnostic): ReasonKey | undefined {
-  const of = packageOf(said.urn);
-  return RULES.find((rule) => (rule.of === undefined || rule.of === of) && rule.says.test(said.message))?.reason;
+function reasonOf(said: Diagnostic, rules: readonly Rule[]): ReasonKey | undefined {
+  // A function that the program called has no resource; the program's failure names it.
+  const of = /\binvocation of (\w+):/.exec(said.message)?.[1] ?? packageOf(said.urn);
+  return rules.find((rule) => (rule.of === undefined || rule.of === of) && rule.says.test(said.message))?.reason;
 }
 
 /** `urn:pulumi:<stack>::<project>::<types, parent first, joined by $>::<name>` */

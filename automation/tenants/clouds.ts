@@ -5,6 +5,8 @@ import type { TenantSettings } from "../../components/settings/tenant-settings.t
 import { databaseName, hostname, ownershipMark, roleName, tunnelName } from "../../components/tenant/names.ts";
 import { derivePassword, deriveTunnelSecret } from "../../components/tenant/secrets.ts";
 import type { Findings } from "./findings.ts";
+import type { CloudflareBudget } from "../cloudflare/budget.ts";
+import { meteredFetch, type Pay } from "../cloudflare/metered-fetch.ts";
 import { type ReasonKey, TenantFailure } from "./reasons.ts";
 
 /** Looks at the platform's Cloudflare account and PostgreSQL server directly, past the engine's state. */
@@ -15,31 +17,55 @@ export interface Clouds {
   connectors(tunnelId: string): Promise<readonly string[]>;
   /** Closes a connector's connections. One that has the tunnel's present token comes back. */
   disconnect(tunnelId: string, connector: string): Promise<void>;
+  /**
+   * The same, where somebody else pays for the calls of Cloudflare's API: a run that has reserved them. Otherwise they
+   * wait for room in the budget, behind everything else. Is closed with this one.
+   */
+  paidBy(pay: Pay): Clouds;
   close(): Promise<void>;
 }
 
+/** A call that no run pays for gives up after this. */
+const WAITS_MS = 30_000;
+
 export class LiveClouds implements Clouds {
   readonly #platform: PlatformSettings;
+  readonly #budget: CloudflareBudget;
   readonly #cloudflare: Cloudflare;
   readonly #postgres: pg.Pool;
 
-  constructor(platform: PlatformSettings) {
+  constructor(platform: PlatformSettings, budget: CloudflareBudget, of?: { postgres: pg.Pool; pay: Pay }) {
     this.#platform = platform;
+    this.#budget = budget;
+    const { accountId } = platform.cloudflare;
+    const wanted = { purpose: "look", calls: 1, importance: "background" } as const;
+    const pay = of?.pay ?? (() => budget.spend(accountId, wanted, WAITS_MS));
     this.#cloudflare = new Cloudflare({
       apiToken: platform.cloudflareApiToken,
       baseURL: platform.cloudflare.baseUrl,
       maxRetries: 3,
       timeout: 15_000,
+      fetch: meteredFetch(pay, (ms) => budget.pause(accountId, ms)),
     });
-    this.#postgres = new pg.Pool({
+    this.#postgres = of?.postgres ?? this.#pool();
+  }
+
+  paidBy(pay: Pay): Clouds {
+    return new LiveClouds(this.#platform, this.#budget, { postgres: this.#postgres, pay });
+  }
+
+  #pool(): pg.Pool {
+    const { user } = this.#platform.postgres;
+    const pool = new pg.Pool({
       ...this.#server(),
-      user: platform.postgres.user,
-      password: platform.postgresPassword,
+      user,
+      password: this.#platform.postgresPassword,
       max: 4,
       idleTimeoutMillis: 60_000,
       application_name: "odoosaas-claim",
     });
-    this.#postgres.on("error", () => {}); // an idle connection broke: the pool makes another
+    pool.on("error", () => {}); // an idle connection broke: the pool makes another
+    return pool;
   }
 
   async look(tenant: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings> {

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { PlatformSettings } from "../../components/settings/platform-settings.ts";
-import { type Clouds, LiveClouds } from "./clouds.ts";
+import type { Clouds } from "./clouds.ts";
 
 export interface Platform {
   readonly settings: PlatformSettings;
@@ -16,7 +16,7 @@ export class PlatformSource {
   constructor(
     first: PlatformSettings,
     read: () => Promise<PlatformSettings>,
-    makeClouds: (settings: PlatformSettings) => Clouds = (settings) => new LiveClouds(settings),
+    makeClouds: (settings: PlatformSettings) => Clouds,
   ) {
     this.#read = read;
     this.#makeClouds = makeClouds;

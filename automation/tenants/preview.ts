@@ -1,4 +1,5 @@
 import { tenantStackName } from "../../components/program.ts";
+import { RESERVED } from "../cloudflare/call-counts.ts";
 import { redactor } from "../engine/redact.ts";
 import { EngineFailure } from "../engine/engine.ts";
 import { classify } from "./classify.ts";
@@ -35,6 +36,8 @@ export async function preview(operationId: number, io: ReconcileIO, signal?: Abo
     const settings = stackSettings(tenant);
     const secrets = secretsOf(platform, settings);
     hide = redactor(secrets);
+    const wanted = { purpose: "preview", calls: RESERVED.preview, importance: "background" } as const;
+    await io.cloudflare.spend(platform.cloudflare.accountId, wanted, Infinity, signal);
     const { changes, resources, diagnostics, timings } = await io.engine.preview({
       stack: tenantStackName(tenant.subdomain),
       program: [platform, settings],

@@ -1,8 +1,12 @@
 import type { HostSettings, PlatformSettings } from "../../components/settings/platform-settings.ts";
+import type { Importance } from "../cloudflare/budget.ts";
+import { RESERVED } from "../cloudflare/call-counts.ts";
+import { CallMeter } from "../cloudflare/call-meter.ts";
 import { Fenced } from "../engine/engine.ts";
 import { redactor } from "../engine/redact.ts";
 import { bringUp } from "./bring-up.ts";
 import { classify } from "./classify.ts";
+import { pauseAfter, recordDelay, recordInterruption } from "./delay.ts";
 import { acquireLease, type Lease } from "./lease.ts";
 import { nextStep } from "./next-step.ts";
 import type { Operation } from "./operation.ts";
@@ -23,6 +27,8 @@ export type Reconciled =
   | { kind: "done"; again: boolean }
   /** Tried again by itself after so many milliseconds, or not (null). */
   | { kind: "failed"; retryInMs: number | null }
+  /** There is no room for its calls of Cloudflare's API: tried again after so many milliseconds. */
+  | { kind: "delayed"; retryInMs: number }
   /** Stopped in the middle: another worker has taken over, or this one shuts down. Nothing was recorded. */
   | { kind: "fenced" };
 
@@ -36,8 +42,17 @@ export async function reconcile(tenantId: number, io: ReconcileIO, stop?: AbortS
   try {
     const step = nextStep(lease.tenant, io.now());
     if (step.kind === "nothing") return step;
-    const operation = await recordAttempt(io.db, lease, step, io.worker);
-    return await carryOut(io, lease, step, operation, stop);
+    const { cloudflare } = (await io.platform()).settings;
+    const wanted = { purpose: step.kind, calls: RESERVED[step.kind], importance: IMPORTANCE[step.kind] };
+    const grant = await io.cloudflare.reserve(cloudflare.accountId, wanted);
+    if ("waitMs" in grant) return { kind: "delayed", retryInMs: await recordDelay(io.db, lease, grant.waitMs) };
+    const meter = new CallMeter(cloudflare.accountId, wanted.calls);
+    try {
+      const operation = await recordAttempt(io.db, lease, step, io.worker);
+      return await carryOut(io, lease, step, operation, meter, stop);
+    } finally {
+      await grant.reservation.settle(meter.made);
+    }
   } catch (error) {
     if (error instanceof Fenced) return { kind: "fenced" };
     throw error;
@@ -46,11 +61,20 @@ export async function reconcile(tenantId: number, io: ReconcileIO, stop?: AbortS
   }
 }
 
+const IMPORTANCE: Readonly<Record<ActiveStep["kind"], Importance>> = {
+  provision: "customer",
+  resume: "customer",
+  update: "change",
+  suspend: "change",
+  delete: "change",
+};
+
 async function carryOut(
   io: ReconcileIO,
   lease: Lease,
   step: ActiveStep,
   operation: Operation,
+  meter: CallMeter,
   stop?: AbortSignal,
 ): Promise<Reconciled> {
   const recorder = new Recorder(io.db, operation.id, (error) =>
@@ -73,11 +97,12 @@ async function carryOut(
       operation,
       platform,
       host,
-      clouds,
+      clouds: clouds.paidBy(meter.pay),
       settings,
       secrets,
       recorder,
       signal,
+      meter,
       timings,
     };
     const result = step.kind === "delete" ? await tearDown(run) : await bringUp(run);
@@ -87,6 +112,11 @@ async function carryOut(
     await recorder.flush();
     if (lease.signal.aborted || error instanceof Fenced) throw lease.signal.aborted ? lease.signal.reason : error;
     const { reason, detail } = classify(error);
+    if (reason === "cloudflare-limit") {
+      const waitMs = await pauseAfter(io.cloudflare, meter.account, detail);
+      const failure = { reason, detail: hide(detail), error, timings };
+      return { kind: "delayed", retryInMs: await recordInterruption(io.db, lease, step, operation, failure, waitMs) };
+    }
     if (reason === "unexpected")
       io.log.error({ err: error, operation: operation.id, tenant: lease.tenantId }, "a reconcile failed unexpectedly");
     const retryInMs = await recordFailure(

@@ -1,8 +1,11 @@
 import type { HostSettings, PlatformSettings } from "../../components/settings/platform-settings.ts";
 import type { TenantSettings } from "../../components/settings/tenant-settings.ts";
 import { tenantStackName } from "../../components/program.ts";
+import type { CloudflareBudget } from "../cloudflare/budget.ts";
+import { callsOf } from "../cloudflare/call-counts.ts";
+import type { CallMeter } from "../cloudflare/call-meter.ts";
 import type { Database } from "../db/database.ts";
-import { type Engine, EngineFailure } from "../engine/engine.ts";
+import { type Engine, EngineFailure, type EngineResult } from "../engine/engine.ts";
 import { isLeftBehind, locksIn, type StackLock } from "../engine/stack-lock.ts";
 import type { Clouds } from "./clouds.ts";
 import type { Lease } from "./lease.ts";
@@ -20,6 +23,8 @@ export interface ReconcileIO {
   /** Full name of the platform's stack. */
   readonly platformStack: string;
   readonly probe: Probe;
+  /** Of all processes together. */
+  readonly cloudflare: CloudflareBudget;
   /** `<host>:<pid>:<start>` */
   readonly worker: string;
   readonly now: () => Date;
@@ -39,6 +44,7 @@ export interface Run {
   readonly secrets: readonly string[];
   readonly recorder: Recorder;
   readonly signal: AbortSignal;
+  readonly meter: CallMeter;
   /** Milliseconds by phase. */
   readonly timings: Record<string, number>;
 }
@@ -71,6 +77,23 @@ export async function withStaleLockBroken<T>(run: Run, work: () => Promise<T>): 
     run.recorder.phase("unlock", { locks });
     await run.io.engine.unlock(tenantStackName(run.settings.subdomain));
     return work();
+  }
+}
+
+/** Counts the calls of Cloudflare's API that the engine makes. */
+export async function metered(
+  run: Run,
+  ran: "up" | "destroy",
+  work: () => Promise<EngineResult>,
+): Promise<EngineResult> {
+  try {
+    const result = await work();
+    run.meter.add(callsOf(result, ran), true);
+    return result;
+  } catch (error) {
+    // A program that failed tells nothing of the calls it made itself.
+    if (error instanceof EngineFailure) run.meter.add(callsOf(error.result, ran), false);
+    throw error;
   }
 }
 

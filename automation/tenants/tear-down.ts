@@ -5,7 +5,7 @@ import { update } from "./bring-up.ts";
 import { claim, onlyOurs } from "./claim.ts";
 import type { Findings } from "./findings.ts";
 import { TenantFailure } from "./reasons.ts";
-import { phase, type Run, withStaleLockBroken } from "./run.ts";
+import { metered, phase, type Run, withStaleLockBroken } from "./run.ts";
 
 const ABSENCE_WITHIN_MS = 10_000;
 
@@ -19,12 +19,14 @@ export async function tearDown(run: Run): Promise<EngineResult> {
   if (Object.keys(adopt).length > 0) await update(run, { adopt });
   const result = await phase(run, "engine", () =>
     withStaleLockBroken(run, () =>
-      run.io.engine.destroy({
-        stack: tenantStackName(run.settings.subdomain),
-        signal: run.signal,
-        onEvent: run.recorder.event,
-        secrets: run.secrets,
-      }),
+      metered(run, "destroy", () =>
+        run.io.engine.destroy({
+          stack: tenantStackName(run.settings.subdomain),
+          signal: run.signal,
+          onEvent: run.recorder.event,
+          secrets: run.secrets,
+        }),
+      ),
     ),
   );
   await phase(run, "absence", () => proveAbsence(run));
@@ -32,7 +34,8 @@ export async function tearDown(run: Run): Promise<EngineResult> {
 }
 
 async function proveAbsence(run: Run): Promise<void> {
-  for (const deadline = performance.now() + ABSENCE_WITHIN_MS; ; await setTimeout(250)) {
+  const deadline = performance.now() + ABSENCE_WITHIN_MS;
+  for (let pause = 250; ; pause *= 2, await setTimeout(pause)) {
     const left = Object.keys(onlyOurs(run, await run.clouds.look(run.settings))) as (keyof Findings)[];
     if (left.length === 0) return;
     run.signal.throwIfAborted();

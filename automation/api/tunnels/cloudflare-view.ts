@@ -1,5 +1,7 @@
 import Cloudflare from "cloudflare";
 import type { PlatformSettings } from "../../../components/settings/platform-settings.ts";
+import type { CloudflareBudget } from "../../cloudflare/budget.ts";
+import { meteredFetch, retryAfterMs } from "../../cloudflare/metered-fetch.ts";
 import { ApiError } from "../problem.ts";
 
 /** A tunnel as Cloudflare sees it. */
@@ -30,15 +32,21 @@ export type CloudflareTunnels = (
   signal?: AbortSignal,
 ) => Promise<CloudflareView | undefined>;
 
+/** Somebody is looking at a page: a moment, no more. */
+const PATIENCE_MS = 2_000;
+
 type Settings = Pick<PlatformSettings, "cloudflare" | "cloudflareApiToken">;
 
-/** Asks with the official client. Few retries and a short timeout: somebody is looking at a page. */
-export function cloudflareTunnels(platform: () => Settings | Promise<Settings>): CloudflareTunnels {
+/** Asks with the official client, from the platform's budget of calls. Few retries and a short timeout: somebody is looking at a page. */
+export function cloudflareTunnels(
+  platform: () => Settings | Promise<Settings>,
+  budget: Pick<CloudflareBudget, "spend" | "pause">,
+): CloudflareTunnels {
   let client: { of: string; api: Cloudflare } | undefined;
   const current = async (): Promise<{ api: Cloudflare; account_id: string }> => {
     const { cloudflare, cloudflareApiToken: apiToken } = await platform();
     const { accountId: account_id, baseUrl } = cloudflare;
-    const of = JSON.stringify([baseUrl, apiToken]); // a rotated token makes a new client
+    const of = JSON.stringify([account_id, baseUrl, apiToken]); // a rotated token makes a new client
     if (client?.of !== of) {
       client = {
         of,
@@ -46,6 +54,10 @@ export function cloudflareTunnels(platform: () => Settings | Promise<Settings>):
           apiToken,
           maxRetries: 1,
           timeout: 8_000,
+          fetch: meteredFetch(
+            () => budget.spend(account_id, { purpose: "view", calls: 1, importance: "background" }, PATIENCE_MS),
+            (ms) => budget.pause(account_id, ms),
+          ),
           ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
         }),
       };
@@ -131,13 +143,14 @@ function refused(error: unknown): Error {
     );
   }
   const busy = status === 429;
+  const told = busy ? retryAfterMs(error.headers as Headers) : undefined;
   return new ApiError(
     502,
     "CloudflareUnavailable",
     "Cloudflare does not answer",
     busy ? "Cloudflare's request limit is reached." : `Cloudflare answered ${status ?? "nothing"}.`,
     {
-      headers: { "retry-after": busy ? "60" : "10" },
+      headers: { "retry-after": busy ? String(Math.ceil((told ?? 60_000) / 1_000)) : "10" },
       cause: error,
     },
   );

@@ -55,7 +55,7 @@ async function askedOf(
     cloudflare: { accountId: ACCOUNT, zoneId: "b".repeat(32), baseUrl: `http://127.0.0.1:${port}/client/v4` },
     cloudflareApiToken: "a-token-of-forty-characters-or-even-more",
   };
-  return { tunnels: cloudflareTunnels(() => platform), seen };
+  return { tunnels: cloudflareTunnels(() => platform, { spend: async () => undefined, pause: async () => {} }), seen };
 }
 
 test("a tunnel is seen with its connectors and their connections", async (t) => {

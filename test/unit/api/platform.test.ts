@@ -191,6 +191,10 @@ test("metrics have the documented names, and no series for each path", async (t)
     'odoosaas_queue_jobs{state="waiting"} 2',
     'odoosaas_tunnel_health{state="active"} 0',
     "odoosaas_operator_tasks_open 0",
+    'odoosaas_cloudflare_calls{purpose="provision"} 8',
+    "odoosaas_cloudflare_calls_limit 1000",
+    "odoosaas_cloudflare_pause_seconds 0",
+    "odoosaas_cloudflare_delayed_tenants 0",
     'odoosaas_http_request_duration_seconds_count{method="GET",route="/api/tenants/{id}",status="200"} 1',
     'odoosaas_http_request_duration_seconds_count{method="GET",route="/api/tenants/{id}",status="404"} 2',
   ]) {

@@ -38,6 +38,26 @@ const SAID: readonly [string, string, string][] = [
   [cloudflare, "500 Internal Server Error", "cloudflare-unreachable"],
   [cloudflare, "read tcp: connection reset by peer", "cloudflare-unreachable"],
   [cloudflare, '400 Bad Request {"code":81057,"message":"Record already exists."}', "cloudflare-error"],
+  [
+    urn("command:local:Command"),
+    'exit status 1: running "node --input-type=module -":\nCloudflare answered 429 to GET of the tunnel\'s connections; Retry-After: 300: {}',
+    "cloudflare-limit",
+  ],
+  [
+    urn("command:local:Command"),
+    'exit status 1: running "node":\nCloudflare answered 403 to DELETE of the tunnel\'s connections: {}',
+    "cloudflare-refused",
+  ],
+  [
+    urn("command:local:Command"),
+    'exit status 1: running "node":\nCloudflare did not answer: connect ECONNREFUSED',
+    "cloudflare-unreachable",
+  ],
+  [
+    "urn:pulumi:acme::odoosaas::pulumi:pulumi:Stack::odoosaas-acme",
+    "failed with an unhandled exception: Error: invocation of cloudflare:index/getZeroTrustTunnelCloudflaredToken:getZeroTrustTunnelCloudflaredToken returned an error: 429 Too Many Requests",
+    "cloudflare-limit",
+  ],
   ["", 'this platform has no plan "gold"', "settings-invalid"],
   ["", "something else", "engine-failed"],
 ];
@@ -59,6 +79,14 @@ test("the provider of the resource decides, not words in the message", () => {
 test("the first error with a known reason counts, not the engine's summary", () => {
   const error = failure("failed", [{ message: "update failed" }, { urn: command, message: "dial tcp: i/o timeout" }]);
   assert.deepEqual(classify(error), { reason: "host-unreachable", detail: "acme-part: dial tcp: i/o timeout" });
+});
+
+test("Cloudflare's limit counts before all else that failed with it: it passes by itself", () => {
+  const error = failure("failed", [
+    { urn: command, message: "Process exited with status 3" },
+    { urn: cloudflare, message: "429 Too Many Requests" },
+  ]);
+  assert.equal(classify(error).reason, "cloudflare-limit");
 });
 
 test("failures of the engine itself and of the server are told apart", () => {

@@ -1,4 +1,5 @@
 import { after, before } from "node:test";
+import { CloudflareBudget } from "../../../automation/cloudflare/budget.ts";
 import { Database } from "../../../automation/db/database.ts";
 import { Listener } from "../../../automation/db/listener.ts";
 import { migrate } from "../../../automation/db/migrate.ts";
@@ -111,6 +112,10 @@ export class FakeClouds implements Clouds {
     this.connected.delete(connector);
   }
 
+  paidBy(): this {
+    return this;
+  }
+
   async close(): Promise<void> {}
 }
 
@@ -148,6 +153,7 @@ export function useWorld(): () => World {
       listener,
       platform: async () => PLATFORM,
     });
+    const cloudflare = new CloudflareBudget(db, { calls: 100_000, windowSeconds: 300 });
     const clouds = new FakeClouds();
     const engine = new FakeEngine(clouds);
     let count = 0;
@@ -163,6 +169,7 @@ export function useWorld(): () => World {
         platform: async () => ({ settings: PLATFORM, clouds }),
         platformStack: "organization/odoosaas/prod",
         probe: async () => undefined,
+        cloudflare,
         worker,
         now: () => new Date(),
         log: { info: () => {}, error: () => {} },
