@@ -8,8 +8,20 @@ import { readStackConfig, type StackConfig } from "./components/settings/stack-c
 /** The program `pulumi up` runs: the platform's stack, or a tenant's when the stack's configuration has `tenant`. */
 export default async function program(): Promise<object> {
   const config = readConfig();
-  if (config.kind === "platform") return platformProgram(config.settings)();
+  if (config.kind === "platform") {
+    await warnWithoutAgent();
+    return platformProgram(config.settings)();
+  }
   return tenantProgram(await readPlatform(config.platformStack), config.tenant)();
+}
+
+/** What the platform's stack installs on hosts needs their administrator, whose key is in no configuration. */
+async function warnWithoutAgent(): Promise<void> {
+  if (pulumi.runtime.isDryRun() || process.env["SSH_AUTH_SOCK"]) return;
+  await pulumi.log.warn(
+    "SSH_AUTH_SOCK is not set: hosts that have to change will refuse the login. Start an SSH agent with the " +
+      'administrator\'s key: eval "$(ssh-agent)" && ssh-add ~/.ssh/id_ed25519 (docs/operations/host.md).',
+  );
 }
 
 function readConfig(): StackConfig {

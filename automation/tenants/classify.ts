@@ -29,6 +29,7 @@ const RULES: readonly Rule[] = [
     says: /unable to authenticate|no supported methods remain|permission denied \(publickey/i,
     reason: "host-login-refused",
   },
+  { of: "command", says: /of another release than the program/, reason: "host-commands-other" },
   { of: "command", says: /exited with status|exit(ed)? (status|code) \d/i, reason: "host-script-failed" },
   { of: "command", says: /dial|handshake/i, reason: "host-unreachable" },
   { of: "command", says: NETWORK, reason: "host-unreachable" },

@@ -46,8 +46,13 @@ export const REASONS = {
   },
   "host-login-refused": {
     means: "The host refuses the platform's SSH key.",
-    remedy: "Put the platform's public key into the host's authorized_keys; then press Retry.",
+    remedy: "Run pulumi up -s prod, which lets the platform's key in on its hosts; then press Retry.",
     retried: "few",
+  },
+  "host-commands-other": {
+    means: "The platform's commands on the tenant's host are of another release than the server.",
+    remedy: "Run pulumi up -s prod with the server's release, or restart the server with the host's; tenants follow.",
+    retried: "soon",
   },
   "host-script-failed": {
     means: "A script on the tenant's host ended with an error.",

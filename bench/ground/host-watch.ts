@@ -12,10 +12,10 @@ export interface HostWatch {
   prepared(subdomain: string, withinMs: number): Promise<void>;
 }
 
-export async function watchHost({ platform, undo }: Ground): Promise<HostWatch> {
+export async function watchHost({ platform, sandbox, undo }: Ground): Promise<HostWatch> {
   const [host] = platform.hosts;
   if (!host) throw new Error("the platform has no host");
-  const session = await openHostSession(host, platform.sshPrivateKey);
+  const session = await openHostSession(host, "root", sandbox.secrets.sshAdministrator.privateKey);
   undo(async () => session.end());
   return {
     prepared: async (subdomain, withinMs) => {
@@ -28,7 +28,7 @@ export async function watchHost({ platform, undo }: Ground): Promise<HostWatch> 
 /** Waits without starting a process at every look, and then in the kernel. */
 function untilPrepared(subdomain: string): string {
   return `
-    lock=/run/lock/odoosaas-${subdomain}.lock
+    lock=/run/odoosaas-locks/tenant-${subdomain}
     exec 3<> <(:)
     until [ -e "$lock" ]; do read -r -t 0.02 -u 3 || true; done
     flock --shared "$lock" true

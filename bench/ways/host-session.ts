@@ -8,7 +8,7 @@ export interface HostSession {
   end(): void;
 }
 
-export async function openHostSession(host: HostSettings, privateKey: string): Promise<HostSession> {
+export async function openHostSession(host: HostSettings, user: string, privateKey: string): Promise<HostSession> {
   const client = new ssh2.Client();
   const expected = host.ssh.hostKey.split(" ")[1];
   await new Promise<void>((resolve, reject) => {
@@ -17,7 +17,7 @@ export async function openHostSession(host: HostSettings, privateKey: string): P
     client.connect({
       host: host.address,
       port: host.ssh.port,
-      username: host.ssh.user,
+      username: user,
       privateKey,
       hostVerifier: (key: Buffer) => key.toString("base64") === expected,
     });

@@ -1,4 +1,5 @@
 import pg from "pg";
+import { commandLine } from "../../components/host/host-command.ts";
 import type { HostSettings, PlatformSettings } from "../../components/settings/platform-settings.ts";
 import type { TenantSettings } from "../../components/settings/tenant-settings.ts";
 import { ingressRules } from "../../components/tenant/ingress.ts";
@@ -23,12 +24,13 @@ export function plainWay({ platform }: Pick<Ground, "platform">): Way {
     async make(checkout) {
       const tenant = tenantOf(platform, checkout);
       const scripts = scriptInputs(platform, tenant);
-      const session = openHostSession(host, platform.sshPrivateKey);
-      const run = async (input: string) => await (await session).run("bash -s -- up", input);
+      const session = openHostSession(host, host.ssh.user, platform.sshPrivateKey);
+      const run = async (command: string, input: string) =>
+        await (await session).run(commandLine(command, "up"), input);
       try {
         await Promise.all([
-          createDatabase(platform, host, tenant.subdomain).then(async () => await run(scripts.odoo)),
-          createTunnel(platform, host, tenant).then(async (token) => await run(scripts.connector(token))),
+          createDatabase(platform, host, tenant.subdomain).then(async () => await run("odoo-database", scripts.odoo)),
+          createTunnel(platform, host, tenant).then(async (token) => await run("connector", scripts.connector(token))),
         ]);
       } finally {
         (await session).end();

@@ -1,15 +1,12 @@
-import { readFileSync } from "node:fs";
-import { scriptInput, scriptText } from "../../components/host/host-script.ts";
+import { commandInput } from "../../components/host/host-command.ts";
 import { type PlatformSettings, publicUrl } from "../../components/settings/platform-settings.ts";
 import type { TenantSettings } from "../../components/settings/tenant-settings.ts";
-import { connectorVariables } from "../../components/tenant/connector.ts";
+import { connectorCommand, connectorVariables } from "../../components/tenant/connector.ts";
 import { hostname } from "../../components/tenant/names.ts";
-import { ODOO_DATABASE_SCRIPT, odooDatabaseVariables } from "../../components/tenant/odoo-database.ts";
+import { odooDatabaseCommand, odooDatabaseVariables, odooPlace } from "../../components/tenant/odoo-database.ts";
 import { derivePassword, deriveSecret } from "../../components/tenant/secrets.ts";
 
-const CONNECTOR = new URL("../../components/tenant/connector.sh", import.meta.url);
-
-/** What `Tenant` feeds to the two scripts on the host. A component test compares. Secret. */
+/** What `Tenant` tells the two commands on the host. A component test compares. Secret. */
 export interface ScriptInputs {
   odoo: string;
   connector(token: string): string;
@@ -22,16 +19,8 @@ export function scriptInputs(platform: PlatformSettings, tenant: TenantSettings)
   if (!host || !plan) throw new Error(`the platform has no host ${tenant.hostId} or no plan ${tenant.plan}`);
   const variables = odooDatabaseVariables({
     subdomain,
-    platformId: platform.id,
-    host,
     port: tenant.port ?? host.odoo.port,
-    postgres: {
-      host: host.postgresAddress ?? platform.postgres.host,
-      port: platform.postgres.port,
-      sslmode: platform.postgres.sslmode,
-    },
     rolePassword: derivePassword(platform.masterKey, subdomain, "postgres-role", tenant.secretGeneration.postgresRole),
-    templateRole: platform.template?.role,
     modules: [...new Set([...(platform.template?.modules ?? ["base", "web"]), ...plan.modules])],
     admin: {
       login: tenant.adminEmail,
@@ -46,8 +35,8 @@ export function scriptInputs(platform: PlatformSettings, tenant: TenantSettings)
     suspended: tenant.suspended,
   });
   return {
-    odoo: scriptInput(scriptText(ODOO_DATABASE_SCRIPT), variables),
+    odoo: commandInput({ VERSION: odooDatabaseCommand(odooPlace(platform, host)).version, ...variables }),
     connector: (token) =>
-      scriptInput(readFileSync(CONNECTOR, "utf8"), { ...connectorVariables({ subdomain, host }), TOKEN: token }),
+      commandInput({ VERSION: connectorCommand(host).version, ...connectorVariables(subdomain, token) }),
   };
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import type { HostSettings, SuspendedPage } from "../settings/platform-settings.ts";
-import { hostScript } from "./host-script.ts";
+import { administratorScript } from "./administrator-script.ts";
 
 /** Port on the host's loopback where the page of suspended tenants is served. */
 export const SUSPENDED_PAGE_PORT = 8071;
@@ -14,8 +14,6 @@ const SUSPENDED_PAGE = readFileSync(new URL("./suspended-page.py", import.meta.u
 
 export interface HostBaselineArgs {
   host: HostSettings;
-  /** Secret. */
-  sshPrivateKey: pulumi.Input<string>;
   /** The page visitors of suspended tenants see; without it they get a bare 503 from the connector. */
   suspendedPage?: SuspendedPage | undefined;
 }
@@ -31,11 +29,10 @@ export class HostBaseline extends pulumi.ComponentResource {
   constructor(name: string, args: HostBaselineArgs, opts: pulumi.ComponentResourceOptions = {}) {
     const { host } = args;
     super("odoosaas:host:HostBaseline", name, { hostId: host.id }, opts);
-    const script = hostScript(
+    const script = administratorScript(
       `${name}-script`,
       {
         host,
-        sshPrivateKey: args.sshPrivateKey,
         script: new URL("./host-baseline.sh", import.meta.url),
         variables: {
           CLOUDFLARED: host.cloudflaredPath,

@@ -1,6 +1,6 @@
 import * as postgresql from "@pulumi/postgresql";
 import * as pulumi from "@pulumi/pulumi";
-import { hostScript } from "../host/host-script.ts";
+import { administratorScript } from "../host/administrator-script.ts";
 import type { PlatformSettings } from "../settings/platform-settings.ts";
 import { deriveSecret } from "../tenant/secrets.ts";
 
@@ -68,11 +68,10 @@ export class TemplateDatabase extends pulumi.ComponentResource {
       (hostRole) =>
         new postgresql.GrantRole(`${name}-member-${hostRole}`, { role: hostRole, grantRole: role.name }, { parent }),
     );
-    const script = hostScript(
+    const script = administratorScript(
       `${name}-script`,
       {
         host,
-        sshPrivateKey: platform.sshPrivateKey,
         script: new URL("./template-database.sh", import.meta.url),
         variables: {
           DATABASE: template.database,

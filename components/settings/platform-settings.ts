@@ -8,6 +8,8 @@ const HostName = z
     "must be a host name in lower case",
   );
 
+const Account = z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, "must be the name of a Unix account");
+
 /** How a plan shapes a tenant. Prices are the server's business (automation/stripe). */
 export const PlanSettings = z.strictObject({
   /** Connections a tenant's role may hold at once. Default 20: one Odoo process opens at most `db_maxconn` per database. */
@@ -52,7 +54,13 @@ export const HostSettings = z.strictObject({
   address: z.string().min(1),
   ssh: z.strictObject({
     port: Port.default(22),
-    user: z.string().default("root"),
+    /** The platform's own account: it may run the platform's commands by sudo, nothing else (docs/decisions/0016). */
+    user: Account.refine((name) => name !== "root", {
+      error:
+        "must be an account of the platform's own, such as odoosaas, which the platform's stack makes; who installs it is adminUser",
+    }).default("odoosaas"),
+    /** Who installs them: root, or an account that may do all by sudo. Only the platform's stack logs in as it. */
+    adminUser: Account.default("root"),
     /** Public key line of the host ("ssh-ed25519 AAAA..."); connections to any other key are refused. */
     hostKey: z
       .string()
@@ -119,7 +127,7 @@ export const PlatformSettings = z.strictObject({
   masterKey: z.string().min(32, "must have at least 32 characters; make one with: openssl rand -base64 32"),
   cloudflareApiToken: z.string().regex(/^[0-9A-Za-z_-]{40,80}$/, "must be a Cloudflare API token (40-80 characters)"),
   postgresPassword: z.string().min(1),
-  /** OpenSSH private key that all hosts accept. */
+  /** OpenSSH private key of the platform's account on all hosts, without a passphrase. */
   sshPrivateKey: z.string().includes("PRIVATE KEY"),
 });
 

@@ -131,6 +131,11 @@ function crossProblems(settings: PlatformSettings): string[] {
     if (seen.has(host.id))
       problems.push(`${PROJECT}:hosts[${index}].id: ${host.id} is used twice; give each host its own number`);
     seen.add(host.id);
+    if (host.ssh.user === host.ssh.adminUser) {
+      problems.push(
+        `${PROJECT}:hosts[${index}].ssh.user: "${host.ssh.user}" is ssh.adminUser too; the platform's own account must not be an administrator`,
+      );
+    }
     if (host.odoo.role === settings.template?.role) {
       problems.push(
         `${PROJECT}:hosts[${index}].odoo.role: "${host.odoo.role}" is the template's role too; the owner of the template's contents must own no database`,

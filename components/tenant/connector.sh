@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a tenant's cloudflared as a systemd service (up), or removes it with its token (down). Each verb may run again
-# after a failure at any line. Variables: see connector.ts.
+# after a failure at any line. A command of the platform's account: variables.sh stands before it, what is fixed and what
+# comes by standard input is told in connector.ts.
 set -euo pipefail
 
 fail() {
@@ -22,7 +23,7 @@ up() {
   chown cloudflared: "$TOKEN_DIRECTORY/$TUNNEL.token.new"
   put_in_place "$TOKEN_DIRECTORY/$TUNNEL.token"
   # Tenants of one host choose their metrics ports one after another.
-  exec 9>/run/lock/odoosaas-connectors.lock
+  exec 9>"$LOCKS/connectors"
   flock -w 120 9 || fail "another tenant's connector is being written for over two minutes."
   unit >"$UNITS/$SERVICE.service.new"
   put_in_place "$UNITS/$SERVICE.service"
@@ -126,12 +127,15 @@ down() {
 }
 
 main() {
-  install -d /run/lock
   case "${1:-}" in
-    up) up ;;
-    down) down ;;
+    up) take exactly VERSION TUNNEL TOKEN ;;
+    down) take some TUNNEL ;;
     *) fail "usage: up | down" ;;
   esac
+  exec </dev/null
+  SERVICE=cloudflared-$TUNNEL
+  make_locks
+  "$1"
 }
 
-main "$@" </dev/null
+main "$@"

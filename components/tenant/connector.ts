@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hostScript } from "../host/host-script.ts";
+import { hostCommand, type HostCommand, runHostCommand } from "../host/host-command.ts";
 import type { HostSettings } from "../settings/platform-settings.ts";
 import { connectorService, tunnelName } from "./names.ts";
 
@@ -12,14 +12,18 @@ export interface TunnelConnectorArgs {
   token: pulumi.Input<string>;
 }
 
-/** What connector.sh reads, besides TOKEN. */
-export function connectorVariables(args: Pick<TunnelConnectorArgs, "subdomain" | "host">): Record<string, string> {
-  return {
-    TUNNEL: tunnelName(args.subdomain),
-    SERVICE: connectorService(args.subdomain),
-    CLOUDFLARED: args.host.cloudflaredPath,
-    EDGE: args.host.edge ?? "",
-  };
+/** Sets up and removes connectors on a host. Reads `connectorVariables`. */
+export function connectorCommand(host: HostSettings): HostCommand {
+  const fixed = { CLOUDFLARED: host.cloudflaredPath, EDGE: host.edge ?? "" };
+  return hostCommand("connector", ["up", "down"], new URL("./connector.sh", import.meta.url), fixed);
+}
+
+/** What connectorCommand's `up` is told. Holds a secret. */
+export function connectorVariables<Token extends pulumi.Input<string>>(
+  subdomain: string,
+  token: Token,
+): { TUNNEL: string; TOKEN: Token } {
+  return { TUNNEL: tunnelName(subdomain), TOKEN: token };
 }
 
 /** cloudflared on the tenant's host, as a systemd service of its own. Created means connected. */
@@ -28,13 +32,13 @@ export class TunnelConnector extends pulumi.ComponentResource {
 
   constructor(name: string, args: TunnelConnectorArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("odoosaas:tenant:TunnelConnector", name, { subdomain: args.subdomain }, opts);
-    const script = hostScript(
+    const command = runHostCommand(
       `${name}-script`,
       {
         host: args.host,
         sshPrivateKey: args.sshPrivateKey,
-        script: new URL("./connector.sh", import.meta.url),
-        variables: { ...connectorVariables(args), TOKEN: args.token },
+        command: connectorCommand(args.host),
+        variables: connectorVariables(args.subdomain, args.token),
       },
       // A component's dependsOn does not reach its children by itself.
       {
@@ -43,7 +47,7 @@ export class TunnelConnector extends pulumi.ComponentResource {
         customTimeouts: { create: "5m", update: "5m", delete: "5m" },
       },
     );
-    this.service = script.id.apply(() => connectorService(args.subdomain));
+    this.service = command.id.apply(() => connectorService(args.subdomain));
     this.registerOutputs({ service: this.service });
   }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes a tenant's database an Odoo of its own and lets Odoo's sessions in (up), or takes a verified backup and shuts
-# them out (down). Each verb may run again after a failure at any line. Variables: see odoo-database.ts.
+# them out (down). Each verb may run again after a failure at any line. A command of the platform's account: variables.sh
+# stands before it, what is fixed and what comes by standard input is told in odoo-database.ts.
 set -euo pipefail
 
 # PostgreSQL's tools must be at least as new as the server; a host may carry several.
@@ -226,7 +227,7 @@ publish_domains() {
     find "$DOMAINS.d" -type f -print0 | sort -z | xargs -0 -r cat >"$DOMAINS.new"
     chmod 0644 "$DOMAINS.new"
     if cmp -s "$DOMAINS.new" "$DOMAINS"; then rm -f "$DOMAINS.new"; else mv "$DOMAINS.new" "$DOMAINS"; fi
-  ) 8>/run/lock/odoosaas-domains.lock
+  ) 8>"$LOCKS/domains"
 }
 
 let_in() {
@@ -267,7 +268,7 @@ publish_mappings() {
     chmod 0640 /etc/pgbouncer/tenants.ini.new
     mv /etc/pgbouncer/tenants.ini.new /etc/pgbouncer/tenants.ini
     systemctl reload pgbouncer
-  ) 8>/run/lock/odoosaas-pgbouncer.lock
+  ) 8>"$LOCKS/pgbouncer"
 }
 
 # Loads the registry before the first visitor waits for it, and proves that Odoo serves this database.
@@ -292,7 +293,7 @@ down() {
     publish_mappings
   fi
   CUSTOM_DOMAINS='' publish_domains
-  rm -rf "${ODOO_DATA:?}/filestore/${DATABASE:?}"
+  as_odoo rm -rf "${ODOO_DATA:?}/filestore/${DATABASE:?}"
 }
 
 database_exists() {
@@ -301,6 +302,11 @@ database_exists() {
 \set database `printenv DATABASE`
 select exists (select from pg_database where datname = :'database');
 SQL
+}
+
+# Odoo may put links to anything into its own directories; followed under its own name, they lead nowhere new.
+as_odoo() {
+  (cd / && runuser -u "$ODOO_USER" -- "$@")
 }
 
 # Dump, filestore and their checksums, read back before anything is removed.
@@ -318,7 +324,7 @@ SQL
     as_owner pg_dump --format=custom --no-owner --file=database.dump "$DATABASE"
     pg_restore --list database.dump >contents.txt
     if [ -d "$ODOO_DATA/filestore/$DATABASE" ]; then
-      tar -C "$ODOO_DATA/filestore/$DATABASE" -czf filestore.tar.gz .
+      as_odoo tar -C "$ODOO_DATA/filestore/$DATABASE" -cz . >filestore.tar.gz
     else
       tar -czf filestore.tar.gz --files-from /dev/null
     fi
@@ -333,15 +339,21 @@ SQL
 }
 
 main() {
-  find_tools
-  install -d /run/lock
-  exec 9>"/run/lock/odoosaas-$DATABASE.lock"
-  flock -w 900 9 || fail "another run works on $DATABASE for over 15 minutes."
   case "${1:-}" in
-    up) up ;;
-    down) down ;;
+    up)
+      take exactly VERSION SUBDOMAIN ROLE_PASSWORD SUSPENDED MODULES ADMIN_LOGIN ADMIN_PASSWORD_HASH BASE_URL \
+        CUSTOM_DOMAINS COMPANY_NAME LANGUAGE COUNTRY ODOO_PORT
+      ;;
+    down) take some SUBDOMAIN ;;
     *) fail "usage: up | down" ;;
   esac
+  exec </dev/null
+  export DATABASE=$SUBDOMAIN ROLE=$ROLE_PREFIX$SUBDOMAIN MARK=$MARK_PREFIX$SUBDOMAIN
+  find_tools
+  make_locks
+  exec 9>"$LOCKS/tenant-$DATABASE"
+  flock -w 900 9 || fail "another run works on $DATABASE for over 15 minutes."
+  "$1"
 }
 
-main "$@" </dev/null
+main "$@"

@@ -1,24 +1,19 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hostScript } from "../host/host-script.ts";
+import { hostCommand, type HostCommand, runHostCommand } from "../host/host-command.ts";
 import { odooRelease } from "../odoo-release.ts";
-import type { HostSettings } from "../settings/platform-settings.ts";
+import type { HostSettings, PlatformSettings } from "../settings/platform-settings.ts";
 import { databaseName, ownershipMark, roleName } from "./names.ts";
 import { odooPasswordHash } from "./password-hash.ts";
 
 export interface OdooDatabaseArgs {
   subdomain: string;
-  platformId: string;
-  host: HostSettings;
+  place: OdooPlace;
   /** Port of the tenant's Odoo on the host. */
   port: number;
   /** Secret. */
   sshPrivateKey: pulumi.Input<string>;
-  /** PostgreSQL as the host reaches it. */
-  postgres: { host: string; port: number; sslmode: string };
   /** The tenant's role's password. Secret. */
   rolePassword: string;
-  /** Owner of the clone's contents until they are handed over; absent when there is no template to clone. */
-  templateRole?: string | undefined;
   /** Modules to install, comma separated in dependency order; empty when the clone has all. */
   modules: readonly string[];
   /** First administrator: login and the generated password, of which only the hash leaves the engine. Secret. */
@@ -32,39 +27,67 @@ export interface OdooDatabaseArgs {
   suspended: boolean;
 }
 
-/** The parts of the script, in order. */
-export const ODOO_DATABASE_SCRIPT: readonly URL[] = ["./role-password.sh", "./odoo-database.sh"].map(
-  (file) => new URL(file, import.meta.url),
-);
+/** What all tenants of a host have in common. */
+export interface OdooPlace {
+  platformId: string;
+  host: HostSettings;
+  /** PostgreSQL as the host reaches it. */
+  postgres: { host: string; port: number; sslmode: string };
+  /** Owner of a clone's contents until they are handed over; absent when there is no template to clone. */
+  templateRole?: string | undefined;
+}
 
-/** What odoo-database.sh reads. Holds secrets. */
-export function odooDatabaseVariables(args: Omit<OdooDatabaseArgs, "sshPrivateKey">): Record<string, string> {
-  const { odoo } = args.host;
+export function odooPlace(platform: PlatformSettings, host: HostSettings): OdooPlace {
+  const { port, sslmode } = platform.postgres;
   return {
-    DATABASE: databaseName(args.subdomain),
-    ROLE: roleName(args.subdomain),
+    platformId: platform.id,
+    host,
+    postgres: { host: host.postgresAddress ?? platform.postgres.host, port, sslmode },
+    templateRole: platform.template?.role,
+  };
+}
+
+const SCRIPT = ["./role-password.sh", "./odoo-database.sh"].map((file) => new URL(file, import.meta.url));
+
+/** Prepares, suspends and removes tenants' databases on a host. Reads `odooDatabaseVariables`. */
+export function odooDatabaseCommand({ platformId, host, postgres, templateRole }: OdooPlace): HostCommand {
+  const { odoo } = host;
+  return hostCommand("odoo-database", ["up", "down"], SCRIPT, {
+    ROLE_PREFIX: roleName(""),
+    MARK_PREFIX: ownershipMark(platformId, ""),
+    POSTGRES_HOST: postgres.host,
+    POSTGRES_PORT: String(postgres.port),
+    POSTGRES_SSLMODE: postgres.sslmode,
+    TEMPLATE_ROLE: templateRole ?? "",
+    ODOO_IDENTITY: odooRelease(odoo.version).identity,
+    ODOO_USER: odoo.user,
+    ODOO_CONFIG: odoo.configFile,
+    ODOO_DATA: odoo.dataDir,
+    ODOO_SERVICE: odoo.service,
+  });
+}
+
+/** What odooDatabaseCommand's `up` is told. Holds secrets. */
+export function odooDatabaseVariables(args: Omit<OdooDatabaseArgs, "sshPrivateKey" | "place">): Record<string, string> {
+  return {
+    SUBDOMAIN: args.subdomain,
     ROLE_PASSWORD: args.rolePassword,
-    MARK: ownershipMark(args.platformId, args.subdomain),
     SUSPENDED: args.suspended ? "yes" : "",
-    POSTGRES_HOST: args.postgres.host,
-    POSTGRES_PORT: String(args.postgres.port),
-    POSTGRES_SSLMODE: args.postgres.sslmode,
-    TEMPLATE_ROLE: args.templateRole ?? "",
     MODULES: args.modules.join(","),
     ADMIN_LOGIN: args.admin.login,
     ADMIN_PASSWORD_HASH: odooPasswordHash(args.admin.password, args.admin.salt),
     BASE_URL: args.baseUrl,
     CUSTOM_DOMAINS: args.customDomains.join(" "),
-    COMPANY_NAME: args.companyName ?? "",
+    COMPANY_NAME: oneLine(args.companyName ?? ""),
     LANGUAGE: args.language ?? "",
     COUNTRY: args.country ?? "",
-    ODOO_IDENTITY: odooRelease(odoo.version).identity,
-    ODOO_USER: odoo.user,
-    ODOO_CONFIG: odoo.configFile,
-    ODOO_DATA: odoo.dataDir,
     ODOO_PORT: String(args.port),
-    ODOO_SERVICE: odoo.service,
   };
+}
+
+/** A name typed into a form may have line ends in it; the host takes none. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/\p{Cc}+/gu, " ");
 }
 
 /**
@@ -77,12 +100,12 @@ export class OdooDatabase extends pulumi.ComponentResource {
 
   constructor(name: string, args: OdooDatabaseArgs, opts: pulumi.ComponentResourceOptions = {}) {
     super("odoosaas:tenant:OdooDatabase", name, { subdomain: args.subdomain }, opts);
-    const script = hostScript(
+    const command = runHostCommand(
       `${name}-script`,
       {
-        host: args.host,
+        host: args.place.host,
         sshPrivateKey: args.sshPrivateKey,
-        script: ODOO_DATABASE_SCRIPT,
+        command: odooDatabaseCommand(args.place),
         variables: odooDatabaseVariables(args),
       },
       // A component's dependsOn does not reach its children by itself.
@@ -92,7 +115,7 @@ export class OdooDatabase extends pulumi.ComponentResource {
         customTimeouts: { create: "15m", update: "15m", delete: "60m" },
       },
     );
-    this.databaseName = script.id.apply(() => databaseName(args.subdomain));
+    this.databaseName = command.id.apply(() => databaseName(args.subdomain));
     this.registerOutputs({ databaseName: this.databaseName });
   }
 }

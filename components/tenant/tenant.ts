@@ -11,8 +11,8 @@ import {
 import type { TenantSettings } from "../settings/tenant-settings.ts";
 import { TunnelConnector } from "./connector.ts";
 import { TenantDatabase } from "./database.ts";
-import { databaseName, hostname } from "./names.ts";
-import { OdooDatabase } from "./odoo-database.ts";
+import { hostname } from "./names.ts";
+import { OdooDatabase, odooPlace } from "./odoo-database.ts";
 import { OperatorScript } from "./operator-script.ts";
 import { derivePassword, deriveSecret, deriveTunnelSecret } from "./secrets.ts";
 import { TenantTunnel } from "./tunnel.ts";
@@ -62,11 +62,6 @@ export class Tenant extends pulumi.ComponentResource {
     const { host, plan } = placeOf(platform, tenant);
     const port = tenant.port ?? host.odoo.port;
     const sshPrivateKey = pulumi.secret(platform.sshPrivateKey);
-    const postgres = {
-      host: host.postgresAddress ?? platform.postgres.host,
-      port: platform.postgres.port,
-      sslmode: platform.postgres.sslmode,
-    };
     const rolePassword = derivePassword(
       platform.masterKey,
       subdomain,
@@ -119,13 +114,10 @@ export class Tenant extends pulumi.ComponentResource {
       `${name}-odoo`,
       {
         subdomain,
-        platformId: platform.id,
-        host,
+        place: odooPlace(platform, host),
         port,
         sshPrivateKey,
-        postgres,
         rolePassword,
-        templateRole: platform.template?.role,
         modules: [...new Set([...(platform.template?.modules ?? ["base", "web"]), ...plan.modules])],
         admin: {
           login: tenant.adminEmail,
@@ -149,18 +141,14 @@ export class Tenant extends pulumi.ComponentResource {
           host,
           sshPrivateKey,
           script: platform.createTenantScript,
-          tenant: {
-            subdomain,
-            database: databaseName(subdomain),
-            url: publicUrl(platform, hostname(subdomain, platform.domain)),
-            plan: tenant.plan,
-            container_id: host.id,
-            local_port: port,
-            admin_email: tenant.adminEmail,
-            company_name: tenant.companyName,
-            language: tenant.language,
-            country: tenant.country,
-          },
+          subdomain,
+          url: publicUrl(platform, hostname(subdomain, platform.domain)),
+          plan: tenant.plan,
+          port,
+          adminEmail: tenant.adminEmail,
+          companyName: tenant.companyName,
+          language: tenant.language,
+          country: tenant.country,
         },
         { parent, dependsOn: [odoo] },
       );

@@ -14,7 +14,8 @@ export function backendPasswordFile(instance: Instance): string {
 }
 
 /** What an operator's own shell may hold for other platforms, and the engine, its plugins or the server would heed. */
-const FOREIGN = /^(PULUMI_|PG[A-Z]|CLOUDFLARE_|PROXMOX_VE_|STRIPE_|JWT_|JWKS_|TLS_|DATABASE_URL$|HOST$|PORT$|ROLE$)/;
+const FOREIGN =
+  /^(PULUMI_|SSH_|PG[A-Z]|CLOUDFLARE_|PROXMOX_VE_|STRIPE_|JWT_|JWKS_|TLS_|DATABASE_URL$|HOST$|PORT$|ROLE$)/;
 
 /**
  * The whole environment for the engine, whoever starts it: the sandbox, the server, or an operator. The backend's

@@ -35,7 +35,6 @@ export async function configureHost(
   connectorBinary: string | undefined,
 ): Promise<void> {
   cpSync(ROOTFS, root, { recursive: true });
-  chmodSync(join(root, "etc/sudoers.d/odoosaas"), 0o440);
   const ids: Ids = { user: readIds(join(root, "etc/passwd")), group: readIds(join(root, "etc/group")) };
   makeDirectory(join(root, "etc/pgbouncer/tenants.d"), 0o750, 0, idOf(ids.group, "postgres"));
   for (const file of files) writeHostFile(root, file, ids);

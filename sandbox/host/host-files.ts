@@ -21,7 +21,7 @@ export interface HostIdentity {
   /** Bits of the network: 24. */
   prefix: number;
   gateway: string;
-  /** Public key line that may log in as root and as odoosaas. */
+  /** Public key line that may log in as root: the administrator's. The platform's stack lets its own key in. */
   authorizedKey: string;
   postgres: { host: string; port: number; role: string; password: string };
   /** Odoo's master password (database manager). */
@@ -34,7 +34,6 @@ export interface HostIdentity {
 
 /** Everything configured from outside: network, SSH, Odoo and PgBouncer. Tenants' own files are not among them. */
 export function hostFiles(host: HostIdentity): HostFile[] {
-  const authorized = { content: `${host.authorizedKey.trim()}\n`, mode: 0o600 };
   return [
     { path: "/etc/machine-id", content: `${host.machineId}\n`, mode: 0o444 },
     { path: "/etc/hostname", content: `${host.hostname}\n` },
@@ -44,8 +43,7 @@ export function hostFiles(host: HostIdentity): HostFile[] {
     },
     // The stock 80-container-host0.network asks DHCP: the file that sorts first wins.
     { path: "/etc/systemd/network/10-host0.network", content: network(host) },
-    { path: "/root/.ssh/authorized_keys", ...authorized },
-    { path: "/home/odoosaas/.ssh/authorized_keys", ...authorized, owner: "odoosaas", group: "odoosaas" },
+    { path: "/root/.ssh/authorized_keys", content: `${host.authorizedKey.trim()}\n`, mode: 0o600 },
     { path: "/etc/odoo/odoo.conf", content: odooConfiguration(host), mode: 0o640, group: "odoo" },
     { path: "/etc/pgbouncer/pgbouncer.ini", content: pgbouncerConfiguration(host), mode: 0o640, group: "postgres" },
     { path: "/etc/pgbouncer/userlist.txt", content: userList(host), mode: 0o640, group: "postgres" },

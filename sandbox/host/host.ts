@@ -36,7 +36,7 @@ export interface HostOptions {
   /** Bits of the network: 24. */
   prefix: number;
   gateway: string;
-  /** Public key line that may log in as root and as odoosaas. */
+  /** Public key line that may log in as root. */
   authorizedKey: string;
   /** As the host reaches it; role and password are those of the host's Odoo. */
   postgres: { host: string; port: number; role: string; password: string };

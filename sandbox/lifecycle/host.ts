@@ -37,7 +37,7 @@ export async function startTenantHost(
     gateway,
     address: hostAddress,
     prefix,
-    authorizedKey: secrets.ssh.publicKey,
+    authorizedKey: secrets.sshAdministrator.publicKey,
     postgres: {
       host: gateway,
       port: instance.ports.postgres,

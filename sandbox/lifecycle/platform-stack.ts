@@ -9,6 +9,7 @@ import type { Instance } from "../instance.ts";
 import { openLog } from "../process.ts";
 import type { Progress } from "../progress.ts";
 import { CommandFailed, run } from "../run.ts";
+import { withAdministratorsKey } from "./administrator.ts";
 import { platformSettings, splitSecrets } from "./platform-settings.ts";
 import { CHECKOUT, prepareProject, stackFile, writeStackFile } from "./project.ts";
 import { writePrivately, type InstanceSecrets } from "./secrets.ts";
@@ -37,6 +38,11 @@ export async function unchangedHostKey(instance: Instance, secrets: InstanceSecr
   return unchanged ? applied.hostKey : undefined;
 }
 
+interface Given {
+  input?: string;
+  env?: Record<string, string>;
+}
+
 /** Brings the platform's stack up with the engine's command line, as an operator does. */
 export async function upPlatform(
   instance: Instance,
@@ -47,24 +53,27 @@ export async function upPlatform(
 ): Promise<void> {
   const settings = platformSettings(instance, secrets, hostKey);
   const cwd = prepareProject(instance);
-  const pulumi = async (args: readonly string[], input?: string, onLine?: (line: string) => void) => {
-    const env = engineEnvironment(instance, engine);
-    const stack = ["--stack", PLATFORM_STACK, "--non-interactive"];
-    await run(engine.command, [...args, ...stack], { cwd, env, ...(input && { input }), ...(onLine && { onLine }) });
+  const pulumi = async (args: readonly string[], given: Given = {}, onLine?: (line: string) => void) => {
+    const env = { ...engineEnvironment(instance, engine), ...given.env };
+    const options = { cwd, env, ...(given.input && { input: given.input }), ...(onLine && { onLine }) };
+    await run(engine.command, [...args, "--stack", PLATFORM_STACK, "--non-interactive"], options);
   };
   progress("making the stack");
   await pulumi(["stack", "select", "--create", "--secrets-provider", "passphrase"]);
   const { plain, secret } = splitSecrets(settings);
   writeStackFile(instance, PLATFORM_STACK, plain);
   progress("encrypting its secrets");
-  for (const [key, value] of Object.entries(secret)) await pulumi(["config", "set", "--secret", key], value);
+  for (const [key, value] of Object.entries(secret)) await pulumi(["config", "set", "--secret", key], { input: value });
   progress("pulumi up");
   const log = openLog(platformLog(instance));
   try {
-    await pulumi(["up", "--yes", "--skip-preview", "--suppress-outputs"], undefined, (line) => {
-      writeSync(log, `${line}\n`);
-      if (line.trim() !== "") progress(line.trim());
-    });
+    const up = ["up", "--yes", "--skip-preview", "--suppress-outputs"];
+    await withAdministratorsKey(secrets, (key) =>
+      pulumi(up, { env: key }, (line) => {
+        writeSync(log, `${line}\n`);
+        if (line.trim() !== "") progress(line.trim());
+      }),
+    );
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
     const said = readFileSync(platformLog(instance), "utf8");

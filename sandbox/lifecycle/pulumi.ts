@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { engineEnvironment } from "../engine/environment.ts";
 import { provideEngine } from "../engine/provide.ts";
 import type { Instance } from "../instance.ts";
+import { withAdministratorsKey } from "./administrator.ts";
 import { askApi, listTenants } from "./api.ts";
 import { PLATFORM_STACK } from "./platform-stack.ts";
 import { prepareProject, writeStackFile } from "./project.ts";
@@ -20,16 +21,15 @@ export async function pulumiCommand(instance: Instance | undefined, args: readon
   const subdomain = tenantOf(args);
   if (subdomain !== undefined) await writeTenantFile(instance, subdomain);
   const engine = await provideEngine(instance.cache, () => {});
-  const child = spawn(engine.command, args, {
-    cwd,
-    env: engineEnvironment(instance, engine),
-    stdio: "inherit",
-  });
-  // Ctrl-C reaches the engine by the terminal; it then stops in order, and this process waits for it.
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.on(signal, () => signal === "SIGTERM" && child.kill(signal));
-  return await new Promise((resolve, reject) => {
-    child.once("exit", (code) => resolve(code ?? 1)).once("error", reject);
+  return await withAdministratorsKey(instanceSecrets(instance), async (key) => {
+    const env = { ...engineEnvironment(instance, engine), ...key };
+    const child = spawn(engine.command, args, { cwd, env, stdio: "inherit" });
+    // Ctrl-C reaches the engine by the terminal; it then stops in order, and this process waits for it.
+    for (const signal of ["SIGINT", "SIGTERM"] as const)
+      process.on(signal, () => signal === "SIGTERM" && child.kill(signal));
+    return await new Promise((resolve, reject) => {
+      child.once("exit", (code) => resolve(code ?? 1)).once("error", reject);
+    });
   });
 }
 

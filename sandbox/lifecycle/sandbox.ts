@@ -3,6 +3,7 @@ import { engineEnvironment } from "../engine/environment.ts";
 import { provideEngine } from "../engine/provide.ts";
 import { findInstance, openInstance, type Instance } from "../instance.ts";
 import { run } from "../run.ts";
+import { withAdministratorsKey } from "./administrator.ts";
 import { apiToken, apiUrl } from "./api.ts";
 import { sendCheckout, untilServed, type Checkout } from "./checkout.ts";
 import { launch } from "./launch.ts";
@@ -34,7 +35,7 @@ export interface Sandbox {
   edge: { url: string };
   /** The whole environment in which the engine works on this instance's stacks; its project is in `projectDirectory`. */
   engineEnvironment(): Promise<Record<string, string>>;
-  /** Runs the engine's command line in the instance's project; resolves with its standard output. */
+  /** Runs the engine's command line in the instance's project, as an operator; resolves with its standard output. */
   pulumi(...args: string[]): Promise<string>;
   /** Sends a paid checkout, and waits until the tenant is served. */
   checkout(checkout: Checkout): Promise<void>;
@@ -77,7 +78,9 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     edge: { url: edgeUrl(instance) },
     engineEnvironment: environment,
     pulumi: async (...args) => {
-      return await run("pulumi", args, { cwd: projectDirectory(instance), env: await environment() });
+      const env = await environment();
+      const cwd = projectDirectory(instance);
+      return await withAdministratorsKey(secrets, (key) => run("pulumi", args, { cwd, env: { ...env, ...key } }));
     },
     checkout: async (checkout) => {
       await sendCheckout(instance, checkout);

@@ -18,15 +18,25 @@ export interface InstanceSecrets {
   postgresRoles: Record<Role, string>;
   cloudflare: { accountId: string; zoneId: string; apiToken: string };
   stripe: { apiKey: string; webhookSecret: string };
-  /** The key that the tenant host accepts. */
-  ssh: { privateKey: string; publicKey: string };
+  /** The key that the platform's account on the tenant host has. */
+  ssh: KeyPair;
+  /** The key of the operator, who installs that account. Neither the server nor any stack has it. */
+  sshAdministrator: KeyPair;
+}
+
+interface KeyPair {
+  privateKey: string;
+  publicKey: string;
 }
 
 /** The instance's secrets, in a file that only its owner can read; made by the first start. */
 export function instanceSecrets(instance: Instance): InstanceSecrets {
   const file = join(instance.directory, "secrets.json");
-  if (!existsSync(file)) writePrivately(file, `${JSON.stringify(drawSecrets(), undefined, 2)}\n`);
-  const secrets = JSON.parse(readFileSync(file, "utf8")) as InstanceSecrets;
+  const kept = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<InstanceSecrets>) : {};
+  // An instance of an earlier release lacks what has been added since.
+  const secrets: InstanceSecrets = { ...drawSecrets(), ...kept };
+  if (Object.keys(secrets).some((key) => !(key in kept)))
+    writePrivately(file, `${JSON.stringify(secrets, undefined, 2)}\n`);
   // The engine reads these two from files of their own.
   writePrivately(passphraseFile(instance), secrets.passphrase);
   writePrivately(backendPasswordFile(instance), `*:*:pulumi:pulumi:${secrets.postgresRoles.pulumi}\n`);
@@ -36,9 +46,6 @@ export function instanceSecrets(instance: Instance): InstanceSecrets {
 function drawSecrets(): InstanceSecrets {
   const password = () => randomBytes(24).toString("base64url");
   const hex = () => randomBytes(16).toString("hex");
-  const { private: privateKey, public: publicKey } = ssh2.utils.generateKeyPairSync("ed25519", {
-    comment: "odoo-tenants",
-  });
   return {
     masterKey: randomBytes(32).toString("base64url"),
     passphrase: password(),
@@ -50,8 +57,14 @@ function drawSecrets(): InstanceSecrets {
       apiKey: `sk_test_${randomBytes(18).toString("hex")}`,
       webhookSecret: `whsec_${randomBytes(24).toString("hex")}`,
     },
-    ssh: { privateKey, publicKey },
+    ssh: drawKeyPair("odoo-tenants"),
+    sshAdministrator: drawKeyPair("odoo-tenants-administrator"),
   };
+}
+
+function drawKeyPair(comment: string): KeyPair {
+  const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment });
+  return { privateKey: pair.private, publicKey: pair.public };
 }
 
 /** Never half-written, never readable by others. */

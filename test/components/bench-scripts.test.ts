@@ -12,7 +12,7 @@ test("the plain script of the measures feeds a host what the tenant's stack feed
   const stdin = (name: string) => graph.get(name)?.inputs["stdin"];
   const inputs = scriptInputs(platform, tenant);
   const connector = String(stdin("acme-connector-script"));
-  const token = /^export TOKEN='(.+)'$/m.exec(connector)?.[1] ?? "";
+  const token = /^TOKEN=(.+)$/m.exec(connector)?.[1] ?? "";
   assert.equal(stdin("acme-odoo-script"), inputs.odoo);
   assert.equal(connector, inputs.connector(token));
 });

@@ -5,7 +5,7 @@ import { derivePassword, deriveTunnelSecret } from "../../components/tenant/secr
 import { examplePlatform, exampleTenant } from "./example-platform.ts";
 import { graphOf, type Registered } from "./program-graph.ts";
 
-const platform = examplePlatform();
+const platform = examplePlatform({ createTenantScript: "#!/bin/sh\n" });
 let graph: Map<string, Registered>;
 
 before(async () => {
@@ -111,15 +111,32 @@ test("no secret is plain in any input", () => {
   }
 });
 
-test("secrets reach a host by standard input only", () => {
-  for (const each of graph.values()) {
-    if (each.type !== "command:remote:Command") continue;
-    assert.deepEqual(
-      { create: each.inputs["create"], update: each.inputs["update"], delete: each.inputs["delete"] },
-      { create: "bash -s -- up", update: "bash -s -- up", delete: "bash -s -- down" },
-    );
+test("a host is told by standard input only, and runs nothing but its own commands, with a word that is fixed", () => {
+  const seen = [...graph.values()].filter((each) => each.type === "command:remote:Command");
+  assert.deepEqual(seen.map((each) => each.name).toSorted(), [
+    "acme-connector-script",
+    "acme-odoo-script",
+    "acme-operator-script",
+  ]);
+  for (const each of seen) {
+    const { create, update, delete: removes } = each.inputs;
+    const command = /^acme-(.+)-script$/.exec(each.name)?.[1];
+    const names: Record<string, string> = { odoo: "odoo-database", operator: "operator-script" };
+    const path = `sudo -n /usr/local/lib/odoosaas/${names[command ?? ""] ?? command}`;
+    assert.deepEqual([create, update, removes], [`${path} up`, `${path} up`, `${path} down`]);
+    assert.match(String(each.inputs["stdin"]), /^VERSION=[0-9a-f]{12}\n([A-Z_]+=.*\n)+$/);
     assert.ok(each.secrets.includes("stdin"));
     assert.equal(each.inputs["triggers"], undefined);
+    assert.doesNotMatch(String(each.inputs["stdin"]), /#!|^(ODOO_CONFIG|ODOO_DATA|CLOUDFLARED|POSTGRES_HOST)=/m);
+  }
+});
+
+test("hosts are reached as the platform's own account", () => {
+  for (const each of graph.values()) {
+    if (each.type !== "command:remote:Command") continue;
+    const { user, privateKey } = each.inputs["connection"] as Record<string, string>;
+    assert.deepEqual([user, privateKey], ["odoosaas", platform.sshPrivateKey]);
+    assert.ok(each.secrets.some((at) => "connection.privateKey".startsWith(at)));
   }
 });
 

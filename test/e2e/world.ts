@@ -36,6 +36,7 @@ export interface World {
   sql<Row extends object>(query: string, values?: unknown[], database?: string): Promise<Row[]>;
   /** A request to the Automation API as its administrator. */
   api(method: string, path: string, body?: object, headers?: Record<string, string>): Promise<ApiAnswer>;
+  /** As the host's administrator. */
   host: Ssh;
   cloudflare: Cloudflare;
   /** A tenant's stack, run as the server and operators run it. */
@@ -73,7 +74,7 @@ export async function startWorld(options: SandboxOptions = {}): Promise<World> {
   if (!hostSettings) throw new Error("the sandbox has no host");
   const host = await connectSsh({
     address: hostSettings.address,
-    privateKey: platform.sshPrivateKey,
+    privateKey: sandbox.secrets.sshAdministrator.privateKey,
     hostKey: hostSettings.ssh.hostKey,
   });
   const envVars = await sandbox.engineEnvironment();

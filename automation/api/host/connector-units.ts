@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { ApiError } from "../problem.ts";
 import type { HostShell } from "./host-shell.ts";
@@ -30,7 +29,7 @@ export interface LogEntry {
   readonly message: string;
 }
 
-const SCRIPT = readFileSync(new URL("./connector-unit.sh", import.meta.url), "utf8");
+const NAME = "connector-unit"; // components/host/connector-unit.ts
 
 /** Connectors on their hosts. `service` is the unit's name without `.service` (components/tenant/names.ts). */
 export class ConnectorUnits {
@@ -43,7 +42,7 @@ export class ConnectorUnits {
   async status(host: HostAddress, service: string, signal?: AbortSignal): Promise<UnitStatus> {
     const { code, stdout, stderr } = await this.#shell.run(
       host,
-      { text: SCRIPT, args: ["status", service] },
+      { name: NAME, verb: "status", variables: { SERVICE: service } },
       15_000,
       signal,
     );
@@ -55,7 +54,7 @@ export class ConnectorUnits {
   async restart(host: HostAddress, service: string, signal?: AbortSignal): Promise<UnitStatus> {
     const { code, stdout, stderr } = await this.#shell.run(
       host,
-      { text: SCRIPT, args: ["restart", service] },
+      { name: NAME, verb: "restart", variables: { SERVICE: service } },
       80_000,
       signal,
     );
@@ -66,7 +65,7 @@ export class ConnectorUnits {
   async logs(host: HostAddress, service: string, lines: number, signal?: AbortSignal): Promise<LogEntry[]> {
     const { code, stdout, stderr } = await this.#shell.run(
       host,
-      { text: SCRIPT, args: ["logs", service, String(lines)] },
+      { name: NAME, verb: "logs", variables: { SERVICE: service, LOG_LINES: String(lines) } },
       15_000,
       signal,
     );
@@ -81,10 +80,10 @@ export class ConnectorUnits {
     from: { lines: number; cursor?: string | undefined },
     signal: AbortSignal,
   ): AsyncIterable<LogEntry> {
-    const args = ["follow", service, String(from.lines), ...(from.cursor === undefined ? [] : [from.cursor])];
+    const variables = { SERVICE: service, LOG_LINES: String(from.lines), CURSOR: from.cursor ?? "" };
     const decoder = new TextDecoder();
     let rest = "";
-    for await (const chunk of this.#shell.follow(host, { text: SCRIPT, args }, signal)) {
+    for await (const chunk of this.#shell.follow(host, { name: NAME, verb: "follow", variables }, signal)) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) yield* parseEntry(line);

@@ -1,23 +1,26 @@
 import type { Client, ClientChannel } from "ssh2";
 import { ApiError } from "../problem.ts";
+import { commandInput, commandLine } from "../../../components/host/host-command.ts";
 import { connect, execute, type HostAddress } from "./ssh-connection.ts";
 
-export interface ScriptResult {
+export interface CommandResult {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A script of ours with plain words as arguments; it travels by standard input, so the host keeps no copy. */
-export interface HostScript {
-  readonly text: string;
-  readonly args: readonly string[];
+/** One of the platform's commands on a host (components/host/host-command.ts). */
+export interface HostCommandCall {
+  readonly name: string;
+  readonly verb: string;
+  /** What it is told, by standard input. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 const IDLE_MS = 30_000;
 const MOST_OUTPUT = 8 * 1024 * 1024;
 
-/** Runs scripts on tenant hosts. Connections are kept for half a minute, because a page that shows one status asks again. */
+/** Runs the platform's commands on tenant hosts. Connections are kept for half a minute, because a page that shows one status asks again. */
 export class HostShell {
   readonly #privateKey: () => string | Promise<string>;
   readonly #open = new Map<string, { client: Promise<Client>; users: number; idle: NodeJS.Timeout | undefined }>();
@@ -26,25 +29,26 @@ export class HostShell {
     this.#privateKey = privateKey;
   }
 
-  /** Throws 502 when the host cannot be reached, 504 when the script does not end in time. */
-  async run(host: HostAddress, script: HostScript, withinMs: number, signal?: AbortSignal): Promise<ScriptResult> {
+  /** Throws 502 when the host cannot be reached, 504 when the command does not end in time. */
+  async run(host: HostAddress, call: HostCommandCall, withinMs: number, signal?: AbortSignal): Promise<CommandResult> {
     const connection = await this.#take(host);
     try {
-      const line = commandLine(host, script.args);
-      return await execute(connection.client, line, script.text, (channel) => collect(channel, host, withinMs, signal));
+      const { line, input } = spelled(call);
+      return await execute(connection.client, line, input, (channel) => collect(channel, host, withinMs, signal));
     } finally {
       connection.release();
     }
   }
 
-  /** The script's output as it comes, on a connection of its own that is closed afterwards. */
-  async *follow(host: HostAddress, script: HostScript, signal: AbortSignal): AsyncIterable<Buffer> {
+  /** The command's output as it comes, on a connection of its own that is closed afterwards. */
+  async *follow(host: HostAddress, call: HostCommandCall, signal: AbortSignal): AsyncIterable<Buffer> {
     const client = await connect(host, await this.#privateKey());
     const stop = (): void => void client.destroy();
     signal.addEventListener("abort", stop, { once: true });
     try {
       if (signal.aborted) return;
-      const output = await execute(client, commandLine(host, script.args), script.text, (channel) => {
+      const { line, input } = spelled(call);
+      const output = await execute(client, line, input, (channel) => {
         channel.stderr.resume();
         return { chunks: channel.iterator() };
       });
@@ -96,9 +100,8 @@ export class HostShell {
   }
 }
 
-function commandLine(host: HostAddress, args: readonly string[]): string {
-  const words = args.map((arg) => `'${arg.replaceAll("'", `'\\''`)}'`).join(" ");
-  return `${host.ssh.user === "root" ? "" : "sudo -n "}bash -s -- ${words}`;
+function spelled({ name, verb, variables }: HostCommandCall): { line: string; input: string } {
+  return { line: commandLine(name, verb), input: commandInput(variables) };
 }
 
 async function collect(
@@ -106,7 +109,7 @@ async function collect(
   host: HostAddress,
   withinMs: number,
   signal?: AbortSignal,
-): Promise<ScriptResult> {
+): Promise<CommandResult> {
   let stdout = "";
   let stderr = "";
   channel.setEncoding("utf8");

@@ -64,7 +64,7 @@ function unreachable(host: HostAddress, cause: unknown, wrongKey: boolean): ApiE
       "Host refused",
       `${where} does not accept the platform's SSH key for ${host.ssh.user}.`,
       {
-        remedy: "Put the public key into the user's authorized_keys on that host.",
+        remedy: "Run pulumi up -s prod: the platform's stack lets its key in on its hosts.",
         cause,
       },
     );

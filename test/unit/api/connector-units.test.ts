@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConnectorUnits, type LogEntry, parseStatus } from "../../../automation/api/host/connector-units.ts";
 import { HostShell } from "../../../automation/api/host/host-shell.ts";
+import { FieldError } from "../../../components/field-error.ts";
+import { connectorUnitCommand } from "../../../components/host/connector-unit.ts";
 import { until } from "../../until.ts";
 import { startSshHost, strangersKey } from "./ssh-host.ts";
 
@@ -16,6 +18,7 @@ MainPID=4711
 Environment=TUNNEL_METRICS=127.0.0.1:21003 TUNNEL_EDGE=10.214.0.1:7844`;
 
 const TOOLS = {
+  "connector-unit": connectorUnitCommand().text,
   systemctl: `
 case "$1" in
   show) [ "$2" = cloudflared-acme-tunnel.service ] || exit 4; cat <<'SHOWN'\n${SHOWN}\nSHOWN\n ;;
@@ -43,11 +46,7 @@ test("a service's status is what systemd and cloudflared say", async (t) => {
     pid: 4711,
     ready: { connections: 4, connectorId: "c0ffee" },
   });
-  assert.deepEqual(
-    ssh.commands,
-    ["bash -s -- 'status' 'cloudflared-acme-tunnel'"],
-    "the script comes by standard input",
-  );
+  assert.deepEqual(ssh.commands, ["sudo -n /usr/local/lib/odoosaas/connector-unit status"]);
   assert.equal((await units.restart(ssh.host, "cloudflared-acme-tunnel")).pid, 4711);
   assert.equal(ssh.connections(), 1, "one connection serves several calls");
 });
@@ -122,51 +121,57 @@ test("a restart that does not connect says what the service said last", async (t
   });
 });
 
-test("another user than root works by sudo, and no word of a command is read by a shell", async (t) => {
-  const ssh = await startSshHost(t, { ...TOOLS, sudo: `[ "$1" = -n ] && shift && exec "$@"` }, "platform");
+test("what a command is told comes by standard input, where no shell reads it", async (t) => {
+  const ssh = await startSshHost(t, { ...TOOLS, told: "cat" });
   const shell = new HostShell(() => ssh.key);
   t.after(() => shell.close());
-  assert.equal(
-    (await shell.run(ssh.host, { text: 'printf "%s" "$1"', args: ["a'b; echo $HOME"] }, 5_000)).stdout,
-    "a'b; echo $HOME",
+  const variables = { A: "a'b; echo $HOME", B: "" };
+  const { stdout } = await shell.run(ssh.host, { name: "told", verb: "up", variables }, 5_000);
+  assert.equal(stdout, "A=a'b; echo $HOME\nB=\n");
+  assert.deepEqual(ssh.commands, ["sudo -n /usr/local/lib/odoosaas/told up"]);
+  await assert.rejects(
+    shell.run(ssh.host, { name: "told", verb: "up", variables: { A: "a\nB=b" } }, 5_000),
+    FieldError,
   );
-  assert.match(ssh.commands[0] ?? "", /^sudo -n bash -s -- /);
 });
 
+const call = (name: string) => ({ name, verb: "up", variables: {} });
+const [QUICK, SLOW, FAILING] = [call("quick"), call("slow"), call("failing")];
+const CALLED = { quick: "true", slow: "sleep 30", failing: "exit 3" };
+
 test("a host with another key than the pinned one is refused", async (t) => {
-  const [ours, other] = [await startSshHost(t, TOOLS), await startSshHost(t, TOOLS)];
+  const [ours, other] = [await startSshHost(t, CALLED), await startSshHost(t, CALLED)];
   const shell = new HostShell(() => ours.key);
   t.after(() => shell.close());
   const pinned = { ...ours.host, ssh: { ...ours.host.ssh, hostKey: other.host.ssh.hostKey } };
-  await assert.rejects(shell.run(pinned, { text: "true", args: [] }, 5_000), { kind: "HostKeyMismatch", status: 502 });
+  await assert.rejects(shell.run(pinned, QUICK, 5_000), { kind: "HostKeyMismatch", status: 502 });
   assert.deepEqual(ours.commands, []);
 });
 
 test("a host that does not know our key, is not there, or takes too long is told apart", async (t) => {
-  const ssh = await startSshHost(t, TOOLS);
+  const ssh = await startSshHost(t, CALLED);
   const stranger = new HostShell(() => strangersKey());
   const shell = new HostShell(() => ssh.key);
   t.after(() => Promise.all([stranger.close(), shell.close()]));
-  await assert.rejects(stranger.run(ssh.host, { text: "true", args: [] }, 5_000), { kind: "HostRefused" });
-  await assert.rejects(
-    shell.run({ ...ssh.host, ssh: { ...ssh.host.ssh, port: 1 } }, { text: "true", args: [] }, 5_000),
-    { kind: "HostUnreachable" },
-  );
-  await assert.rejects(shell.run(ssh.host, { text: "sleep 30", args: [] }, 200), { kind: "HostTooSlow", status: 504 });
+  await assert.rejects(stranger.run(ssh.host, QUICK, 5_000), { kind: "HostRefused" });
+  await assert.rejects(shell.run({ ...ssh.host, ssh: { ...ssh.host.ssh, port: 1 } }, QUICK, 5_000), {
+    kind: "HostUnreachable",
+  });
+  await assert.rejects(shell.run(ssh.host, SLOW, 200), { kind: "HostTooSlow", status: 504 });
   await until("the slow command to end", ssh.running, (running) => running === 0, 10_000);
   const leaving = new AbortController();
-  const asked = shell.run(ssh.host, { text: "sleep 30", args: [] }, 20_000, leaving.signal);
+  const asked = shell.run(ssh.host, SLOW, 20_000, leaving.signal);
   await until("the command to run", ssh.running, (running) => running === 1, 5_000);
   leaving.abort();
   await assert.rejects(asked, { name: "AbortError" });
 });
 
 test("a connection that broke is made anew", async (t) => {
-  const ssh = await startSshHost(t, TOOLS);
+  const ssh = await startSshHost(t, CALLED);
   const shell = new HostShell(() => ssh.key);
   t.after(() => shell.close());
-  await shell.run(ssh.host, { text: "true", args: [] }, 5_000);
+  await shell.run(ssh.host, QUICK, 5_000);
   await shell.close();
-  assert.equal((await shell.run(ssh.host, { text: "exit 3", args: [] }, 5_000)).code, 3);
+  assert.equal((await shell.run(ssh.host, FAILING, 5_000)).code, 3);
   assert.equal(ssh.connections(), 2);
 });

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import ssh2 from "ssh2";
+import { COMMAND_DIRECTORY } from "../../../components/host/host-command.ts";
 import type { HostAddress } from "../../../automation/api/host/ssh-connection.ts";
 
 export interface SshHost {
@@ -20,14 +21,18 @@ export interface SshHost {
   readonly running: () => number;
 }
 
-/** A real SSH server on loopback that runs commands by bash, with tools of the test's own before the machine's. */
+/**
+ * A real SSH server on loopback that runs commands by bash, with tools of the test's own before the machine's. What sudo
+ * is asked to run as one of the platform's commands is the tool of that name.
+ */
 export async function startSshHost(
   t: Pick<TestContext, "after">,
   tools: Readonly<Record<string, string>>,
-  user = "root",
+  user = "odoosaas",
 ): Promise<SshHost> {
   const directory = await mkdtemp(join(tmpdir(), "odoosaas-ssh-"));
-  for (const [name, script] of Object.entries(tools)) {
+  const sudo = `[ "$1" = -n ] && [[ $2 == ${COMMAND_DIRECTORY}/* ]] && exec "${directory}/\${2##*/}" "\${@:3}"`;
+  for (const [name, script] of Object.entries({ sudo, ...tools })) {
     await writeFile(join(directory, name), `#!/usr/bin/env bash\n${script}\n`);
     await chmod(join(directory, name), 0o755);
   }
@@ -84,7 +89,7 @@ export async function startSshHost(
     host: {
       id: 105,
       address: "127.0.0.1",
-      ssh: { port, user, hostKey: `ssh-ed25519 ${hostKey.blob.toString("base64")}` },
+      ssh: { port, user, adminUser: "root", hostKey: `ssh-ed25519 ${hostKey.blob.toString("base64")}` },
     },
     key: clientKey.private,
     commands,

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { pbkdf2Sync } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
-import { shellQuote } from "../../../components/host/host-script.ts";
+import { shellQuote } from "../../../components/host/shell-quote.ts";
 import { odooPasswordHash } from "../../../components/tenant/password-hash.ts";
 import { derivePassword, deriveSecret, deriveTunnelSecret } from "../../../components/tenant/secrets.ts";
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Reads or restarts the systemd service of one tenant's cloudflared.
-# Usage: connector-unit.sh status|restart|logs|follow SERVICE [LINES [CURSOR]]
+# Reads or restarts the systemd service of one tenant's cloudflared: status, restart, logs, follow. A command of the
+# platform's account: variables.sh stands before it, what comes by standard input is told in connector-unit.ts.
 set -euo pipefail
 
-export LC_ALL=C TZ=UTC
+export TZ=UTC
 
 PROPERTIES=LoadState,ActiveState,SubState,UnitFileState,Result,ActiveEnterTimestamp,NRestarts,MainPID,Environment
 
@@ -31,26 +31,27 @@ restart() {
 }
 
 logs() {
-  journalctl --unit="$UNIT" --lines="$1" --no-pager --quiet --output=json
+  journalctl --unit="$UNIT" --lines="$LOG_LINES" --no-pager --quiet --output=json
 }
 
 # Ends when nobody reads it any more; a reader that stays connects again after four hours.
 follow() {
-  if [ -n "${2:-}" ]; then
-    exec timeout --foreground 4h journalctl --unit="$UNIT" --after-cursor="$2" --lines=all --follow --no-pager --quiet --output=json
+  if [ -n "$CURSOR" ]; then
+    exec timeout --foreground 4h journalctl --unit="$UNIT" --after-cursor="$CURSOR" --lines=all --follow --no-pager --quiet --output=json
   fi
-  exec timeout --foreground 4h journalctl --unit="$UNIT" --lines="$1" --follow --no-pager --quiet --output=json
+  exec timeout --foreground 4h journalctl --unit="$UNIT" --lines="$LOG_LINES" --follow --no-pager --quiet --output=json
 }
 
 main() {
-  UNIT="$2.service"
-  case "$1" in
-    status) status ;;
-    restart) restart ;;
-    logs) logs "$3" ;;
-    follow) follow "$3" "${4:-}" ;;
-    *) printf 'usage: status | restart | logs | follow\n' >&2 && exit 64 ;;
+  case "${1:-}" in
+    status | restart) take exactly SERVICE ;;
+    logs) take exactly SERVICE LOG_LINES ;;
+    follow) take exactly SERVICE LOG_LINES CURSOR ;;
+    *) refuse 'usage: status | restart | logs | follow' ;;
   esac
+  exec </dev/null
+  UNIT=$SERVICE.service
+  "$1"
 }
 
-main "$@" </dev/null
+main "$@"

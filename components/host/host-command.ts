@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { FieldError } from "../field-error.ts";
+import type { HostSettings } from "../settings/platform-settings.ts";
+import { hostConnection } from "./connection.ts";
+import { shellQuote } from "./shell-quote.ts";
+
+/** Where a host keeps the platform's commands; root's alone to write. Part of the sudoers entry, so never to be changed. */
+export const COMMAND_DIRECTORY = "/usr/local/lib/odoosaas";
+
+/** Something that the platform's account may do on a host, installed there by the platform's stack (host-commands.ts). */
+export interface HostCommand {
+  name: string;
+  /** Its one argument. Empty for what only other commands run. */
+  verbs: readonly string[];
+  /** The whole program. */
+  text: string;
+  /** Of its text and so of its fixed values too: 12 hex digits. */
+  version: string;
+}
+
+const VARIABLES = readFileSync(new URL("./variables.sh", import.meta.url), "utf8");
+
+/**
+ * A command made of a script file (of several, the last calls what the others define) and what is fixed on this host. Whatever a caller could turn against the host
+ * (addresses, paths, programs, users) belongs to `fixed`; the rest comes by standard input and is checked (variables.sh).
+ */
+export function hostCommand(
+  name: string,
+  verbs: readonly string[],
+  script: URL | readonly URL[],
+  fixed: Readonly<Record<string, string>>,
+): HostCommand {
+  const values = Object.entries(fixed).map(([key, value]) => `readonly ${key}=${shellQuote(value)}\n`);
+  const texts = [script].flat().map((file) => readFileSync(file, "utf8"));
+  const body = [...values, VARIABLES, ...texts].join("");
+  const version = createHash("sha256").update(body).digest("hex").slice(0, 12);
+  const head = "#!/bin/bash\n# Installed by the platform's stack; what is changed here is lost at its next update.\n";
+  return { name, verbs, version, text: `${head}readonly COMMAND_VERSION=${version}\n${body}` };
+}
+
+/** What an account with nothing but the platform's sudoers entry runs; no shell has anything to expand in it. */
+export function commandLine(name: string, verb: string): string {
+  return `sudo -n ${COMMAND_DIRECTORY}/${name} ${verb}`;
+}
+
+/** Variables as a command reads them. Throws FieldError for a value that is not one line. */
+export function commandInput(variables: Readonly<Record<string, string>>): string {
+  return Object.entries(variables)
+    .map(([name, value]) => {
+      if (/[\n\0]/.test(value)) {
+        throw new FieldError(`${name} has a line end in it`, {
+          field: name,
+          value: "(not shown)",
+          remedy: "Use one line.",
+        });
+      }
+      return `${name}=${value}\n`;
+    })
+    .join("");
+}
+
+export interface HostCommandRun {
+  host: HostSettings;
+  /** OpenSSH private key of the platform's account. Secret. */
+  sshPrivateKey: pulumi.Input<string>;
+  command: HostCommand;
+  /** May hold secrets: they travel by stdin and are stored encrypted. */
+  variables: Readonly<Record<string, pulumi.Input<string>>>;
+}
+
+/**
+ * A command's `up` when created and whenever its inputs or its text change, its `down` when deleted. No `triggers`: they
+ * would replace, and the old `down` would undo the new `up`. Deletion gets the variables of the last `up`, whichever
+ * release that was.
+ */
+export function runHostCommand(
+  name: string,
+  args: HostCommandRun,
+  opts: pulumi.CustomResourceOptions,
+): command.remote.Command {
+  const { name: called, version } = args.command;
+  const stdin = pulumi.all(args.variables).apply((variables) => commandInput({ VERSION: version, ...variables }));
+  return new command.remote.Command(
+    name,
+    {
+      connection: {
+        ...hostConnection(args.host),
+        user: args.host.ssh.user,
+        privateKey: pulumi.secret(args.sshPrivateKey),
+      },
+      create: commandLine(called, "up"),
+      update: commandLine(called, "up"),
+      delete: commandLine(called, "down"),
+      stdin: pulumi.secret(stdin),
+      // What a command printed last time is no input of the next run.
+      addPreviousOutputInEnv: false,
+    },
+    opts,
+  );
+}
