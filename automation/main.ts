@@ -13,6 +13,8 @@ import { cliVersion, pluginOf } from "./engine/installation.ts";
 import { readPlatformStack } from "./engine/platform-stack.ts";
 import { PulumiEngine } from "./engine/pulumi-engine.ts";
 import { BossQueue } from "./queue/boss-queue.ts";
+import { LiveSecrets } from "./secrets/live-secrets.ts";
+import { reloading } from "./secrets/reload.ts";
 import { readSettings, type ServerSettings } from "./settings.ts";
 import { stripeClient } from "./stripe/client.ts";
 import type { StripeDeps } from "./stripe/deps.ts";
@@ -85,16 +87,24 @@ async function serve(settings: ServerSettings, log: Logger): Promise<void> {
       (read) => new LiveClouds(read, cloudflare),
     );
     closing.push(() => platform.close());
-    process.on(
-      "SIGHUP",
-      () =>
-        void platform
-          .reload()
-          .then(
-            () => log.info("the platform's settings were read again"),
-            onError("the platform's settings could not be read again"),
-          ),
+    const secrets = new LiveSecrets(
+      { JWT_SECRET: settings.api?.tokens.secrets ?? [], STRIPE_WEBHOOK_SECRET: settings.stripe.webhookSecrets },
+      { env: process.env, log: (line) => log.info(line) },
     );
+    closing.push(async () => secrets.close());
+    const notReloaded = onError("the platform's settings could not be read again");
+    const { everywhere } = await reloading(
+      db,
+      listener,
+      worker,
+      async () => {
+        secrets.reload();
+        await platform.reload();
+        log.info("secrets and the platform's settings were read again");
+      },
+      notReloaded,
+    );
+    process.on("SIGHUP", () => void everywhere().catch(notReloaded));
 
     const queue = await BossQueue.start({
       db,
@@ -172,7 +182,23 @@ async function serve(settings: ServerSettings, log: Logger): Promise<void> {
         cloudflareBudget: cloudflare,
         platform: platform.settings,
         platformStack: settings.platformStack,
-        webhook: webhookRoute({ database: db, queue, settings: settings.stripe }),
+        secrets: {
+          state: () => secrets.state(),
+          reload: everywhere,
+          get jwt() {
+            return secrets.jwt;
+          },
+        },
+        webhook: webhookRoute({
+          database: db,
+          queue,
+          settings: {
+            livemode: settings.stripe.livemode,
+            get webhookSecrets() {
+              return secrets.stripeWebhook;
+            },
+          },
+        }),
       });
       url = api.url;
       stopApi = () => api.stop();

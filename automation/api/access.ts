@@ -57,6 +57,8 @@ export const ACCESS = {
 
   "GET /api/rotations": "viewer",
   "POST /api/rotations": "admin",
+  "GET /api/secrets": "admin",
+  "POST /api/secrets/reload": "admin",
 
   "GET /api/audit": "operator",
   "GET /api/audit/verify": "admin",

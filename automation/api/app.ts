@@ -20,6 +20,7 @@ import { operationRoutes } from "./resources/operations.ts";
 import { overviewRoutes } from "./resources/overview.ts";
 import { queueRoutes } from "./resources/queue.ts";
 import { rotationRoutes } from "./resources/rotations.ts";
+import { secretRoutes } from "./resources/secrets.ts";
 import { taskRoutes } from "./resources/tasks.ts";
 import { tenantActionRoutes } from "./resources/tenant-actions.ts";
 import { tenantRoutes } from "./resources/tenants.ts";
@@ -78,6 +79,7 @@ function endpoints(deps: ApiDeps): BoundEndpoint[] {
     ...taskRoutes(deps),
     ...queueRoutes(deps),
     ...rotationRoutes(deps),
+    ...secretRoutes(deps),
     ...auditRoutes(deps),
     ...healthRoutes(deps),
     bind(openapiEndpoint, async () => ({ status: 200, body: document })),

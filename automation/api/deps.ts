@@ -10,6 +10,7 @@ import type { VerifyToken } from "./auth/tokens.ts";
 import type { ConnectorUnits } from "./host/connector-units.ts";
 import type { StreamSlots } from "./http/event-stream.ts";
 import type { ApiSettings } from "./settings.ts";
+import type { SecretState } from "../secrets/live-secrets.ts";
 import type { CloudflareTunnels } from "./tunnels/cloudflare-view.ts";
 import type { StandaloneTunnels } from "./tunnels/standalone-tunnels.ts";
 
@@ -35,6 +36,8 @@ export interface ApiDeps {
   readonly metrics: Metrics;
   readonly tunnelHealth: TunnelHealth;
   readonly streams: StreamSlots;
+  /** Absent: /api/secrets is 501. */
+  readonly secrets?: { state(): readonly SecretState[]; reload(): Promise<void> } | undefined;
   /** POST /webhook/stripe: automation/stripe/webhook.ts. Absent: 501. */
   readonly webhook?: Router | undefined;
   /** Pages for people: mounted last, at the root. */

@@ -34,6 +34,7 @@ export interface ApiParts {
   readonly platformStack: string;
   readonly standaloneTunnels?: StandaloneTunnels | undefined;
   readonly webhook?: Router | undefined;
+  readonly secrets: NonNullable<ApiDeps["secrets"]> & { readonly jwt: readonly string[] };
   /** Made with what the API has: pages show the same figures and check the same tokens. */
   readonly dashboard?: ((deps: ApiDeps) => Router) | undefined;
   readonly readiness?: readonly ReadinessCheck[] | undefined;
@@ -60,7 +61,12 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   const deps: ApiDeps = {
     ...parts,
     dashboard: undefined,
-    verify: tokenVerifier(settings.tokens),
+    verify: tokenVerifier({
+      ...settings.tokens,
+      get secrets() {
+        return parts.secrets.jwt;
+      },
+    }),
     cloudflare: cloudflareTunnels(platform, parts.cloudflareBudget),
     connectors: new ConnectorUnits(shell),
     metrics: new Metrics({

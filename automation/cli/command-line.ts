@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { ApiClient, access } from "./api-client.ts";
 import { auditCommands } from "./audit.ts";
 import { operationCommands } from "./operations.ts";
+import { rotateCommands } from "./rotate.ts";
 import type { Session } from "./session.ts";
 import type { Terminal } from "./terminal.ts";
 import { tenantCommands } from "./tenants.ts";
@@ -36,7 +37,7 @@ export function commandLine(terminal: Terminal): Command {
     .configureOutput({ writeOut: (text) => terminal.out.write(text), writeErr: (text) => terminal.err.write(text) })
     .showHelpAfterError("(--help shows what is possible)")
     .addHelpText("after", ENVIRONMENT);
-  for (const add of [tenantCommands, tunnelCommands, operationCommands, auditCommands, tokenCommands])
+  for (const add of [tenantCommands, tunnelCommands, operationCommands, auditCommands, rotateCommands, tokenCommands])
     add(program, session);
   return program;
 }

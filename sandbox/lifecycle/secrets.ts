@@ -37,10 +37,27 @@ export function instanceSecrets(instance: Instance): InstanceSecrets {
   const secrets: InstanceSecrets = { ...drawSecrets(), ...kept };
   if (Object.keys(secrets).some((key) => !(key in kept)))
     writePrivately(file, `${JSON.stringify(secrets, undefined, 2)}\n`);
+  // The server reads these two from files, where they may have been exchanged since (npm run cli -- rotate).
+  secrets.jwtSecret = newest(jwtSecretFile(instance), secrets.jwtSecret);
+  secrets.stripe.webhookSecret = newest(webhookSecretFile(instance), secrets.stripe.webhookSecret);
   // The engine reads these two from files of their own.
   writePrivately(passphraseFile(instance), secrets.passphrase);
   writePrivately(backendPasswordFile(instance), `*:*:pulumi:pulumi:${secrets.postgresRoles.pulumi}\n`);
   return secrets;
+}
+
+export function jwtSecretFile(instance: Instance): string {
+  return join(instance.directory, "jwt-secret");
+}
+
+export function webhookSecretFile(instance: Instance): string {
+  return join(instance.directory, "stripe-webhook-secret");
+}
+
+/** The first of a list's file, which is made when it is missing. */
+function newest(file: string, drawn: string): string {
+  if (!existsSync(file)) writePrivately(file, `${drawn}\n`);
+  return readFileSync(file, "utf8").split(",")[0]?.trim() ?? drawn;
 }
 
 function drawSecrets(): InstanceSecrets {

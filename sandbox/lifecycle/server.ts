@@ -8,7 +8,7 @@ import { apiUrl } from "./api.ts";
 import { PLANS } from "./platform-settings.ts";
 import { PLATFORM_STACK } from "./platform-stack.ts";
 import { CHECKOUT } from "./project.ts";
-import type { InstanceSecrets } from "./secrets.ts";
+import { type InstanceSecrets, jwtSecretFile, webhookSecretFile } from "./secrets.ts";
 
 /** Updates under way are finished first; that may take as long as one update. */
 const DRAIN_MS = 60_000;
@@ -29,10 +29,10 @@ export function serverEnvironment(
     DATABASE_URL: serverDatabaseUrl(instance, secrets),
     HOST: "127.0.0.1",
     PORT: String(ports.api),
-    JWT_SECRET: secrets.jwtSecret,
+    JWT_SECRET_FILE: jwtSecretFile(instance),
     STRIPE_API_KEY: secrets.stripe.apiKey,
     STRIPE_API_BASE: `http://127.0.0.1:${ports.stripe}`,
-    STRIPE_WEBHOOK_SECRET: secrets.stripe.webhookSecret,
+    STRIPE_WEBHOOK_SECRET_FILE: webhookSecretFile(instance),
     STRIPE_PRICES: JSON.stringify(Object.fromEntries(Object.entries(PLANS).map(([name, plan]) => [plan.price, name]))),
     EDGE_ADDRESS: `127.0.0.1:${ports.edge}`,
   };

@@ -1,4 +1,4 @@
-import { createHash, type KeyObject, createSecretKey } from "node:crypto";
+import { type KeyObject, createSecretKey } from "node:crypto";
 import {
   createRemoteJWKSet,
   decodeProtectedHeader,
@@ -8,6 +8,7 @@ import {
   type JWTVerifyGetKey,
   SignJWT,
 } from "jose";
+import { secretId } from "../../secrets/secret-id.ts";
 import type { Caller } from "./caller.ts";
 import { isRole, type Role } from "./roles.ts";
 
@@ -15,7 +16,7 @@ export const OWN_ISSUER = "odoosaas";
 export const OWN_AUDIENCE = "odoosaas-api";
 
 export interface TokenSettings {
-  /** HS256 secrets, 32 characters or more each: the first signs, all verify. */
+  /** HS256 secrets, 32 characters or more each: the first signs, all verify. Looked at for each token. */
   readonly secrets: readonly string[];
   /** Identity provider whose tokens are taken too. */
   readonly provider?: { readonly jwksUrl: string; readonly issuer: string; readonly audience: string } | undefined;
@@ -47,14 +48,22 @@ const CLOCK_TOLERANCE_SECONDS = 5;
 
 /** Throws TokenRefused. */
 export function tokenVerifier(settings: TokenSettings): VerifyToken {
-  const own = settings.secrets.map((secret) => createSecretKey(secret, "utf8"));
+  let known: readonly string[] = [];
+  let keys: readonly KeyObject[] = [];
+  const own = (): readonly KeyObject[] => {
+    if (known !== settings.secrets) {
+      known = settings.secrets;
+      keys = known.map((secret) => createSecretKey(secret, "utf8"));
+    }
+    return keys;
+  };
   const { provider } = settings;
   const remote =
     provider === undefined ? undefined : createRemoteJWKSet(new URL(provider.jwksUrl), { timeoutDuration: 5_000 });
 
   return async (token) => {
     const { alg } = readHeader(token);
-    if (alg === "HS256") return callerOf(await verifyOwn(token, own));
+    if (alg === "HS256") return callerOf(await verifyOwn(token, own()));
     if (provider === undefined || remote === undefined)
       throw new TokenRefused("the token is not signed by a key of this server");
     return callerOf(await verifyProviders(token, remote, provider));
@@ -136,16 +145,11 @@ export interface TokenRequest {
 /** A token of this server's own. Throws a TypeError when `expires` is no time span. */
 export async function mintToken(secret: string, request: TokenRequest): Promise<string> {
   return new SignJWT({ role: request.role })
-    .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: keyId(secret) })
+    .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: secretId(secret) })
     .setSubject(request.subject)
     .setIssuer(OWN_ISSUER)
     .setAudience(OWN_AUDIENCE)
     .setIssuedAt()
     .setExpirationTime(request.expires)
     .sign(createSecretKey(secret, "utf8"));
-}
-
-/** Tells which secret signed, so that an operator sees when an old one is out of use. */
-function keyId(secret: string): string {
-  return createHash("sha256").update("odoosaas-key-id\0").update(secret).digest("hex").slice(0, 8);
 }

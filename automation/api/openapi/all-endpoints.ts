@@ -7,6 +7,7 @@ import { operationEndpoints } from "../resources/operations.ts";
 import { overviewEndpoints } from "../resources/overview.ts";
 import { queueEndpoints } from "../resources/queue.ts";
 import { rotationEndpoints } from "../resources/rotations.ts";
+import { secretEndpoints } from "../resources/secrets.ts";
 import { taskEndpoints } from "../resources/tasks.ts";
 import { tenantActionEndpoints } from "../resources/tenant-actions.ts";
 import { tenantEndpoints } from "../resources/tenants.ts";
@@ -48,6 +49,7 @@ export const ALL_ENDPOINTS: readonly Endpoint[] = [
   ...taskEndpoints,
   ...queueEndpoints,
   ...rotationEndpoints,
+  ...secretEndpoints,
   ...auditEndpoints,
   ...healthEndpoints,
   webhook,

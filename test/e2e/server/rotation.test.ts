@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import pg from "pg";
+import { Stripe } from "stripe";
 import { derivePassword, deriveTunnelSecret } from "../../../components/tenant/secrets.ts";
+import { CHECKOUT } from "../../../sandbox/lifecycle/project.ts";
+import { jwtSecretFile, webhookSecretFile } from "../../../sandbox/lifecycle/secrets.ts";
+import { run } from "../../../sandbox/run.ts";
 import { until } from "../../until.ts";
 import { startWorld, type World } from "../world.ts";
 
@@ -179,4 +184,43 @@ test("the secrets of all tenants are rotated in the background", async () => {
     ["my-shop", 2],
   ] as const)
     assert.equal(secretIn(await token(subdomain)), deriveTunnelSecret(world.platform.masterKey, subdomain, generation));
+});
+
+test("the API's key and Stripe's signing secret are exchanged without a restart, by one command each", async () => {
+  const { instance, secrets, api } = world.sandbox;
+  const [jwt, webhook] = [jwtSecretFile(instance), webhookSecretFile(instance)];
+  const env = { ...process.env, API_URL: api.url, JWT_SECRET_FILE: jwt, STRIPE_WEBHOOK_SECRET_FILE: webhook };
+  const cli = async (args: string[], input = ""): Promise<string> =>
+    await run(process.execPath, [join(CHECKOUT, "automation/cli.ts"), "rotate", ...args], {
+      cwd: CHECKOUT,
+      env,
+      input,
+    });
+  const health = async (): Promise<number> =>
+    (await fetch(`${api.url}/api/queue`, { headers: { authorization: `Bearer ${api.token}` } })).status;
+  const event = async (secret: string): Promise<number> => {
+    const payload = JSON.stringify({
+      id: `evt_${Date.now()}`,
+      object: "event",
+      type: "charge.updated",
+      api_version: null,
+      livemode: false,
+      created: 1,
+      data: { object: {} },
+    });
+    const signature = Stripe.webhooks.generateTestHeaderString({ payload, secret });
+    const headers = { "content-type": "application/json", "stripe-signature": signature };
+    return (await fetch(`${api.url}/webhook/stripe`, { method: "POST", headers, body: payload })).status;
+  };
+  const rolled = "whsec_rolled0123456789abcdef0123456789";
+  assert.deepEqual([await event(secrets.stripe.webhookSecret), await event(rolled)], [200, 400]);
+  assert.match(await cli(["stripe-webhook"], rolled), /both are in use/);
+  assert.deepEqual([await event(secrets.stripe.webhookSecret), await event(rolled)], [200, 200]);
+  await cli(["stripe-webhook", "--finish"]);
+  assert.deepEqual([await event(secrets.stripe.webhookSecret), await event(rolled)], [400, 200]);
+
+  await cli(["jwt"]);
+  assert.equal(await health(), 200, "tokens of the old key are good until the end of the rotation");
+  await cli(["jwt", "--finish"]);
+  assert.equal(await health(), 401);
 });

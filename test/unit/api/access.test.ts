@@ -60,6 +60,8 @@ const EXPECTED: Record<"public" | Role, readonly string[]> = {
     "GET /api/audit/verify",
     "POST /api/tenants/{id}/rotate",
     "POST /api/rotations",
+    "GET /api/secrets",
+    "POST /api/secrets/reload",
   ],
 };
 

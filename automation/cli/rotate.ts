@@ -1,0 +1,12 @@
+import type { Command } from "commander";
+import { listRotations } from "./rotate-lists.ts";
+import { tenantRotations } from "./rotate-tenants.ts";
+import type { Session } from "./session.ts";
+
+export function rotateCommands(program: Command, session: Session): void {
+  const rotate = program
+    .command("rotate")
+    .description("exchange a secret while everything runs (docs/security.md tells what each is)");
+  tenantRotations(rotate, session);
+  listRotations(rotate, session);
+}
