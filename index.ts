@@ -1,18 +1,19 @@
 import * as pulumi from "@pulumi/pulumi";
 import { SettingsError } from "./components/field-error.ts";
-import { platformProgram, tenantProgram } from "./components/program.ts";
+import { platformProgram, tenantProgram, tunnelProgram } from "./components/program.ts";
 import { legacyEnvironment } from "./components/settings/legacy-environment.ts";
 import { PlatformSettings } from "./components/settings/platform-settings.ts";
 import { readStackConfig, type StackConfig } from "./components/settings/stack-config.ts";
 
-/** The program `pulumi up` runs: the platform's stack, or a tenant's when the stack's configuration has `tenant`. */
+/** The program `pulumi up` runs: the platform's stack, a tenant's or a container's tunnel's, as its configuration says. */
 export default async function program(): Promise<object> {
   const config = readConfig();
   if (config.kind === "platform") {
     await warnWithoutAgent();
     return platformProgram(config.settings)();
   }
-  return tenantProgram(await readPlatform(config.platformStack), config.tenant)();
+  const platform = await readPlatform(config.platformStack);
+  return config.kind === "tunnel" ? tunnelProgram(platform, config.tunnel)() : tenantProgram(platform, config.tenant)();
 }
 
 /** What the platform's stack installs on hosts needs their administrator, whose key is in no configuration. */

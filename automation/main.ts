@@ -133,7 +133,7 @@ async function serve(settings: ServerSettings, log: Logger): Promise<void> {
         env,
         pulumiHome: home,
         secrets: platformStack.secrets,
-        programModule: new URL("./engine/tenant-program.ts", import.meta.url).href,
+        programModule: new URL("./engine/stack-program.ts", import.meta.url).href,
         parallelism,
         plugins: settings.engine.keepProviders.map(pluginOf),
         log: (line) => log.warn(line),

@@ -5,7 +5,9 @@ import { Platform } from "./platform/platform.ts";
 import type { PlatformSettings } from "./settings/platform-settings.ts";
 import { PROJECT } from "./settings/stack-config.ts";
 import type { TenantSettings } from "./settings/tenant-settings.ts";
+import type { TunnelSettings } from "./settings/tunnel-settings.ts";
 import { type Adoption, Tenant } from "./tenant/tenant.ts";
+import { StandaloneTunnel } from "./tunnel/standalone-tunnel.ts";
 
 /** A tenant's stack outputs. None is secret. */
 export interface TenantOutputs {
@@ -46,6 +48,29 @@ export function tenantProgram(
   };
 }
 
+/** Outputs of the stack of a container's own tunnel. None is secret. */
+export type TunnelOutputs = Pick<TenantOutputs, "tunnelId" | "tunnelName" | "url" | "directUrl">;
+
+/** Full name of such a stack. No tenant's has it: subdomains have no dots. */
+export function tunnelStackName(label: string): string {
+  return `organization/${PROJECT}/tunnel.${label}`;
+}
+
+/** The program of a container's own tunnel; like a tenant's, the same for operators and the server. */
+export function tunnelProgram(
+  platform: PlatformSettings,
+  tunnel: TunnelSettings,
+  adopt?: Adoption,
+): () => Promise<TunnelOutputs> {
+  return async () => {
+    const args = { platform, tunnel, adopt };
+    const { tunnelId, tunnelName, url, directUrl } = new StandaloneTunnel(tunnel.label, args, {
+      providers: [cloudflareProvider(platform)],
+    });
+    return { tunnelId, tunnelName, url, directUrl };
+  };
+}
+
 /** The platform's stack; its secret output `settings` is what tenants' stacks and the server are given. */
 export function platformProgram(
   settings: PlatformSettings,
@@ -56,12 +81,16 @@ export function platformProgram(
   };
 }
 
+function cloudflareProvider(settings: PlatformSettings): pulumi.ProviderResource {
+  return new cloudflare.Provider("cloudflare", {
+    apiToken: pulumi.secret(settings.cloudflareApiToken),
+    ...(settings.cloudflare.baseUrl && { baseUrl: settings.cloudflare.baseUrl }),
+  });
+}
+
 function providersOf(settings: PlatformSettings): pulumi.ProviderResource[] {
   return [
-    new cloudflare.Provider("cloudflare", {
-      apiToken: pulumi.secret(settings.cloudflareApiToken),
-      ...(settings.cloudflare.baseUrl && { baseUrl: settings.cloudflare.baseUrl }),
-    }),
+    cloudflareProvider(settings),
     new postgresql.Provider("postgresql", {
       host: settings.postgres.host,
       port: settings.postgres.port,

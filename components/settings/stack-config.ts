@@ -2,6 +2,7 @@ import { z } from "zod";
 import { SettingsError } from "../field-error.ts";
 import { PLATFORM_SECRETS, PlatformSettings } from "./platform-settings.ts";
 import { TenantSettings } from "./tenant-settings.ts";
+import { TunnelSettings } from "./tunnel-settings.ts";
 
 /** The project's name, and so the namespace of its stacks' configuration. */
 export const PROJECT = "odoosaas";
@@ -9,17 +10,19 @@ export const PROJECT = "odoosaas";
 /** What one stack's configuration asks for. */
 export type StackConfig =
   | { kind: "platform"; settings: PlatformSettings }
-  | { kind: "tenant"; platformStack: string; tenant: TenantSettings };
+  | { kind: "tenant"; platformStack: string; tenant: TenantSettings }
+  | { kind: "tunnel"; platformStack: string; tunnel: TunnelSettings };
 
 const PLATFORM_STACK = z
   .string()
-  .regex(/^organization\/[\w.-]+\/[\w.-]+$/, "must be a stack's full name, such as organization/odoosaas/prod");
+  .regex(/^organization\/[\w.-]+\/[\w.-]+$/, "must be a stack's full name, such as organization/odoosaas/prod")
+  .default(`organization/${PROJECT}/prod`);
 
 /**
  * Reads a stack's whole configuration (`pulumi.runtime.allConfig()`: keys `odoosaas:<key>`, objects as JSON) and
  * throws SettingsError with every problem at once, each with its key and the way out. A stack with the key `tenant`
- * is a tenant's, any other the platform's. Keys the platform's configuration lacks are taken from the first users'
- * environment (`legacy`, see legacy-environment.ts).
+ * is a tenant's, one with `tunnel` that of a container's own tunnel, any other the platform's. Keys the platform's
+ * configuration lacks are taken from the first users' environment (`legacy`, see legacy-environment.ts).
  */
 export function readStackConfig(
   all: Readonly<Record<string, string>>,
@@ -31,12 +34,14 @@ export function readStackConfig(
       .map(([key, value]) => [key.slice(PROJECT.length + 1), value]),
   );
   if (own["tenant"] !== undefined) {
-    const Tenant = z.strictObject({
-      platform: PLATFORM_STACK.default(`organization/${PROJECT}/prod`),
-      tenant: TenantSettings,
-    });
+    const Tenant = z.strictObject({ platform: PLATFORM_STACK, tenant: TenantSettings });
     const read = parse("This tenant's stack configuration", Tenant, decode(Tenant, own));
     return { kind: "tenant", platformStack: read.platform, tenant: read.tenant };
+  }
+  if (own["tunnel"] !== undefined) {
+    const Tunnel = z.strictObject({ platform: PLATFORM_STACK, tunnel: TunnelSettings });
+    const read = parse("This tunnel's stack configuration", Tunnel, decode(Tunnel, own));
+    return { kind: "tunnel", platformStack: read.platform, tunnel: read.tunnel };
   }
   const settings = parse(
     "The platform's stack configuration",

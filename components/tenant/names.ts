@@ -32,3 +32,8 @@ export function hostname(subdomain: string, domain: string): string {
 export function ownershipMark(platformId: string, subdomain: string): string {
   return `odoosaas platform=${platformId} tenant=${subdomain}`;
 }
+
+/** The same, of a container's tunnel that belongs to no tenant (components/tunnel). */
+export function tunnelOwnershipMark(platformId: string, label: string): string {
+  return `odoosaas platform=${platformId} tunnel=${label}`;
+}

@@ -10,7 +10,7 @@ export function deriveSecret(masterKey: string, subdomain: string, purpose: Secr
   return Buffer.from(hkdfSync("sha256", masterKey, "odoosaas/tenant", `${subdomain}/${purpose}/${generation}`, 32));
 }
 
-export type SecretPurpose = "tunnel" | "postgres-role" | "odoo-admin" | "odoo-admin-salt";
+export type SecretPurpose = "tunnel" | "standalone-tunnel" | "postgres-role" | "odoo-admin" | "odoo-admin-salt";
 
 /** 43 characters of base64url: no quoting needed in SQL, INI files or shells. */
 export function derivePassword(masterKey: string, subdomain: string, purpose: SecretPurpose, generation = 1): string {
@@ -20,4 +20,9 @@ export function derivePassword(masterKey: string, subdomain: string, purpose: Se
 /** The tunnel's secret as Cloudflare wants it: base64 of at least 32 bytes. */
 export function deriveTunnelSecret(masterKey: string, subdomain: string, generation = 1): string {
   return deriveSecret(masterKey, subdomain, "tunnel", generation).toString("base64");
+}
+
+/** The same, of a container's tunnel that belongs to no tenant: never the secret of a tenant of that name. */
+export function deriveStandaloneTunnelSecret(masterKey: string, label: string, generation = 1): string {
+  return deriveSecret(masterKey, label, "standalone-tunnel", generation).toString("base64");
 }

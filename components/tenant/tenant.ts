@@ -11,7 +11,7 @@ import {
 import type { TenantSettings } from "../settings/tenant-settings.ts";
 import { TunnelConnector } from "./connector.ts";
 import { TenantDatabase } from "./database.ts";
-import { hostname } from "./names.ts";
+import { hostname, ownershipMark } from "./names.ts";
 import { OdooDatabase, odooPlace } from "./odoo-database.ts";
 import { OperatorScript } from "./operator-script.ts";
 import { derivePassword, deriveSecret, deriveTunnelSecret } from "./secrets.ts";
@@ -89,7 +89,7 @@ export class Tenant extends pulumi.ComponentResource {
       {
         subdomain,
         domain: platform.domain,
-        platformId: platform.id,
+        ownershipMark: ownershipMark(platform.id, subdomain),
         accountId: platform.cloudflare.accountId,
         zoneId: platform.cloudflare.zoneId,
         apiToken: pulumi.secret(platform.cloudflareApiToken),

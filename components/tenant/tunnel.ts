@@ -3,14 +3,14 @@ import * as cloudflare from "@pulumi/cloudflare";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { ingressRules, type LiveRoute } from "./ingress.ts";
-import { hostname, ownershipMark, tunnelName } from "./names.ts";
+import { hostname, tunnelName } from "./names.ts";
 
 export interface TenantTunnelArgs {
   subdomain: string;
   /** Zone's domain; the tunnel answers at `<subdomain>.<domain>`. */
   domain: string;
-  /** Names the platform in the record's mark of ownership. */
-  platformId: string;
+  /** Comment of the record, by which it is known to be ours: see names.ts. */
+  ownershipMark: string;
   accountId: string;
   zoneId: string;
   /** Token for the drain before deletion; the provider has its own. Secret. */
@@ -85,7 +85,7 @@ export class TenantTunnel extends pulumi.ComponentResource {
         content: pulumi.interpolate`${tunnel.id}.cfargotunnel.com`,
         proxied: true,
         ttl: 1,
-        comment: ownershipMark(args.platformId, args.subdomain),
+        comment: args.ownershipMark,
       },
       { parent, ...(args.adopt?.recordId ? { import: `${args.zoneId}/${args.adopt.recordId}` } : {}) },
     );

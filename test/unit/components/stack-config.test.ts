@@ -38,6 +38,19 @@ test("a stack with a tenant in its configuration is that tenant's", () => {
   });
 });
 
+test("a stack with a tunnel in its configuration is that of a container's own tunnel", () => {
+  const tunnel = JSON.stringify({ label: "shop", hostId: 105, port: 8080 });
+  assert.deepEqual(readStackConfig({ "odoosaas:tunnel": tunnel }), {
+    kind: "tunnel",
+    platformStack: "organization/odoosaas/prod",
+    tunnel: { label: "shop", hostId: 105, port: 8080, secretGeneration: 1 },
+  });
+  assert.throws(
+    () => readStackConfig({ "odoosaas:tunnel": JSON.stringify({ label: "a.b" }) }),
+    /odoosaas:tunnel\.port/,
+  );
+});
+
 test("keys of other packages are none of our business", () => {
   assert.equal(readStackConfig({ ...asConfig(examplePlatform()), "cloudflare:apiToken": "x" }).kind, "platform");
 });
