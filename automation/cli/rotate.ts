@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { cloudflareRotation } from "./rotate-cloudflare.ts";
 import { listRotations } from "./rotate-lists.ts";
 import { tenantRotations } from "./rotate-tenants.ts";
 import type { Session } from "./session.ts";
@@ -9,4 +10,5 @@ export function rotateCommands(program: Command, session: Session): void {
     .description("exchange a secret while everything runs (docs/security.md tells what each is)");
   tenantRotations(rotate, session);
   listRotations(rotate, session);
+  cloudflareRotation(rotate, session);
 }

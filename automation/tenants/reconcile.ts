@@ -13,6 +13,7 @@ import type { Operation } from "./operation.ts";
 import { TenantFailure } from "./reasons.ts";
 import { Recorder } from "./recorder.ts";
 import { rememberPlan } from "./remember-plan.ts";
+import { credentialsId } from "./rotation.ts";
 import type { ReconcileIO, Run } from "./run.ts";
 import { type ActiveStep, recordAttempt, recordFailure, recordSuccess } from "./run-records.ts";
 import { secretsOf, stackSettings } from "./stack-settings.ts";
@@ -107,7 +108,17 @@ async function carryOut(
     };
     const result = step.kind === "delete" ? await tearDown(run) : await bringUp(run);
     await recorder.flush();
-    return { kind: "done", again: await recordSuccess(io.db, lease, step, operation, { result, timings }, io.worker) };
+    return {
+      kind: "done",
+      again: await recordSuccess(
+        io.db,
+        lease,
+        step,
+        operation,
+        { result, timings, credentials: credentialsId(platform) },
+        io.worker,
+      ),
+    };
   } catch (error) {
     await recorder.flush();
     if (lease.signal.aborted || error instanceof Fenced) throw lease.signal.aborted ? lease.signal.reason : error;

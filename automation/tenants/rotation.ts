@@ -1,4 +1,6 @@
+import type { PlatformSettings } from "../../components/settings/platform-settings.ts";
 import type { Queryable } from "../db/database.ts";
+import { secretId } from "../secrets/secret-id.ts";
 import type { SecretGenerations, Tenant } from "./tenant.ts";
 
 /** A tenant's own secrets that can be drawn anew (components/tenant/secrets.ts). */
@@ -26,6 +28,12 @@ export function rotated(tenant: Pick<Tenant, "settings">, secrets: readonly Rota
 export function isRotating(tenant: Pick<Tenant, "settings" | "appliedSecrets">, secret: RotatableSecret): boolean {
   const key = GENERATION_OF[secret];
   return wantedSecrets(tenant)[key] > tenant.appliedSecrets[key];
+}
+
+/** Names what the platform logs in with; a stack's state holds it, and deletes by it. */
+export function credentialsId(platform: PlatformSettings): string {
+  const { cloudflareApiToken, postgresPassword, sshPrivateKey } = platform;
+  return secretId(JSON.stringify([cloudflareApiToken, postgresPassword, sshPrivateKey]));
 }
 
 const PENDING = `

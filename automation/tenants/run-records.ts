@@ -54,6 +54,18 @@ export async function recordClaim(db: Database, lease: Lease): Promise<void> {
   });
 }
 
+const SET_CREDENTIALS = `
+  update tenant_deployments set applied_secrets = applied_secrets || jsonb_build_object('credentials', $2::text)
+  where id = $1`;
+
+/** The state holds these credentials of the platform's, as `credentialsId` names them. */
+export async function recordCredentials(db: Database, lease: Lease, credentials: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    await checkLease(tx, lease);
+    await tx.query(SET_CREDENTIALS, [lease.tenantId, credentials]);
+  });
+}
+
 /** What a repair did to the state, told before it takes effect. */
 export async function recordRepair(
   db: Database,
@@ -70,6 +82,8 @@ export async function recordRepair(
 
 export interface Outcome {
   result: EngineResult;
+  /** Of the platform, as `credentialsId` names them. */
+  credentials: string;
   timings: Readonly<Record<string, number>>;
 }
 
@@ -104,7 +118,7 @@ export async function recordSuccess(
       url ?? null,
       directUrl ?? null,
       step.after === "active",
-      JSON.stringify(wantedSecrets(lease.tenant)),
+      JSON.stringify({ ...wantedSecrets(lease.tenant), credentials: outcome.credentials }),
     ]);
     const { changes, resources, diagnostics } = outcome.result;
     await finishOperation(tx, {

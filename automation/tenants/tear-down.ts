@@ -5,6 +5,8 @@ import { update } from "./bring-up.ts";
 import { claim, onlyOurs } from "./claim.ts";
 import type { Findings } from "./findings.ts";
 import { TenantFailure } from "./reasons.ts";
+import { credentialsId } from "./rotation.ts";
+import { recordCredentials } from "./run-records.ts";
 import { metered, phase, type Run, withStaleLockBroken } from "./run.ts";
 
 const ABSENCE_WITHIN_MS = 10_000;
@@ -17,6 +19,7 @@ const ABSENCE_WITHIN_MS = 10_000;
 export async function tearDown(run: Run): Promise<EngineResult> {
   const { adopt } = await claim(run);
   if (Object.keys(adopt).length > 0) await update(run, { adopt });
+  else if (await isOutdated(run)) await renewCredentials(run);
   const result = await phase(run, "engine", () =>
     withStaleLockBroken(run, () =>
       metered(run, "destroy", () =>
@@ -31,6 +34,19 @@ export async function tearDown(run: Run): Promise<EngineResult> {
   );
   await phase(run, "absence", () => proveAbsence(run));
   return result;
+}
+
+/** Whether the state holds other credentials than the platform has now. */
+async function isOutdated({ lease, platform, io, settings, signal }: Run): Promise<boolean> {
+  if (lease.tenant.appliedSecrets.credentials === credentialsId(platform)) return false;
+  const state = await io.engine.exportState(tenantStackName(settings.subdomain), { signal });
+  return (state?.deployment.resources ?? []).some(({ type }) => type === "odoosaas:tenant:Tenant");
+}
+
+/** A deletion works with what the state holds. Visitors stay shut out meanwhile. */
+async function renewCredentials(run: Run): Promise<void> {
+  await update({ ...run, settings: { ...run.settings, suspended: true } }, { adopt: {} });
+  await recordCredentials(run.io.db, run.lease, credentialsId(run.platform));
 }
 
 async function proveAbsence(run: Run): Promise<void> {

@@ -41,7 +41,12 @@ export interface Tenant {
   readonly readyAt: Date | null;
   readonly deletedAt: Date | null;
   /** Generations of its own secrets that it was last seen to run with; `settings` says which it should. */
-  readonly appliedSecrets: SecretGenerations;
+  readonly appliedSecrets: AppliedSecrets;
+}
+
+export interface AppliedSecrets extends SecretGenerations {
+  /** Names the platform's credentials that the stack's state was last written with: `credentialsId` of rotation.ts. */
+  readonly credentials?: string;
 }
 
 export interface SecretGenerations {

@@ -24,8 +24,9 @@ export interface HostCommand {
 const VARIABLES = readFileSync(new URL("./variables.sh", import.meta.url), "utf8");
 
 /**
- * A command made of a script file (of several, the last calls what the others define) and what is fixed on this host. Whatever a caller could turn against the host
- * (addresses, paths, programs, users) belongs to `fixed`; the rest comes by standard input and is checked (variables.sh).
+ * A command made of a script file (of several, the last calls what the others define) and what is fixed on this host.
+ * Whatever a caller could turn against the host (addresses, paths, programs, users) belongs to `fixed`; the rest comes
+ * by standard input and is checked (variables.sh).
  */
 export function hostCommand(
   name: string,

@@ -1,5 +1,6 @@
 import { Router } from "express";
 import { z } from "zod";
+import { CloudflareConfig } from "../config.ts";
 import { answer } from "./envelope.ts";
 import type { CallCounts } from "./calls.ts";
 import { FaultRule, type Faults } from "./faults.ts";
@@ -9,17 +10,20 @@ export interface Doors {
   faults: Faults;
   calls: CallCounts;
   limiter: RateLimiter;
+  /** Those that are accepted now. */
+  tokens: CloudflareConfig["tokens"];
   now: () => number;
 }
 
 const Limit = z.strictObject({ requests: z.int().min(1), windowSeconds: z.number().positive() });
+const Revoked = z.strictObject({ token: z.string() });
 const Block = z.strictObject({ seconds: z.number().positive() });
 
 /**
  * Doors for tests and demonstrations that the real API does not have; they need no token, so only this machine may
  * use them, and not through a browser that was led here by another site.
  */
-export function adminRoutes({ faults, calls, limiter, now }: Doors): Router {
+export function adminRoutes({ faults, calls, limiter, tokens, now }: Doors): Router {
   const router = Router();
   router.use("/__{*door}", (req, res, next) => {
     const local = /^(127\.|::1$|::ffff:127\.)/.test(req.socket.remoteAddress ?? "");
@@ -46,6 +50,16 @@ export function adminRoutes({ faults, calls, limiter, now }: Doors): Router {
   });
   router.post("/__limit/block", (req, res) => {
     limiter.blockAll(Block.parse(req.body).seconds, now());
+    answer(res, null);
+  });
+  // As people do in the dashboard: a new token beside the present ones, and its end.
+  router.post("/__tokens", (req, res) => {
+    tokens.push(CloudflareConfig.shape.tokens.element.parse(req.body));
+    answer(res, null);
+  });
+  router.post("/__tokens/revoke", (req, res) => {
+    const { token } = Revoked.parse(req.body);
+    tokens.splice(0, Infinity, ...tokens.filter((known) => known.token !== token));
     answer(res, null);
   });
   return router;

@@ -48,7 +48,7 @@ export function createApi(world: CloudflareWorld, config: CloudflareConfig): Api
   app.disable("x-powered-by").disable("etag").set("query parser", "simple");
   app.use("/client/v4", v4);
   app.use("/__{*door}", express.json());
-  app.use(adminRoutes({ faults, calls, limiter, now: world.now }));
+  app.use(adminRoutes({ faults, calls, limiter, tokens: config.tokens, now: world.now }));
   app.use(() => {
     throw new NotEmulated("this path");
   });

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import Cloudflare from "cloudflare";
 import pg from "pg";
 import { Stripe } from "stripe";
 import { derivePassword, deriveTunnelSecret } from "../../../components/tenant/secrets.ts";
-import { CHECKOUT } from "../../../sandbox/lifecycle/project.ts";
+import { CHECKOUT, projectDirectory } from "../../../sandbox/lifecycle/project.ts";
 import { jwtSecretFile, webhookSecretFile } from "../../../sandbox/lifecycle/secrets.ts";
 import { run } from "../../../sandbox/run.ts";
 import { until } from "../../until.ts";
@@ -186,16 +187,51 @@ test("the secrets of all tenants are rotated in the background", async () => {
     assert.equal(secretIn(await token(subdomain)), deriveTunnelSecret(world.platform.masterKey, subdomain, generation));
 });
 
+/** Runs one command as an operator on the server's machine. */
+async function cli(args: string[], input = "", env: Record<string, string> = {}): Promise<string> {
+  const { instance, api } = world.sandbox;
+  const own = {
+    API_URL: api.url,
+    JWT_SECRET_FILE: jwtSecretFile(instance),
+    STRIPE_WEBHOOK_SECRET_FILE: webhookSecretFile(instance),
+  };
+  const command = [join(CHECKOUT, "automation/cli.ts"), "rotate", ...args];
+  return await run(process.execPath, command, { cwd: CHECKOUT, env: { ...process.env, ...env, ...own }, input });
+}
+
+test("Cloudflare's token is tried, then replaced; no tenant is touched, and one can still be deleted", async () => {
+  const { instance, secrets } = world.sandbox;
+  const door = async (path: string, body: object): Promise<void> => {
+    const url = `http://127.0.0.1:${instance.ports.cloudflare}/${path}`;
+    const headers = { "content-type": "application/json" };
+    assert.ok((await fetch(url, { method: "POST", headers, body: JSON.stringify(body) })).ok);
+  };
+  const [weak, good] = ["weak", "good"].map((name) => name.padEnd(40, "_0123456789"));
+  await door("__tokens", { token: weak, permissions: ["tunnel:edit", "dns:read"] });
+  await door("__tokens", { token: good, permissions: ["tunnel:edit", "dns:edit", "zone:read"] });
+  const args = ["cloudflare", "--project", projectDirectory(instance)];
+  const environment = await world.sandbox.engineEnvironment();
+
+  await assert.rejects(cli(args, weak, environment), /not fit.*Zone > Zone > Read.*Zone > DNS > Edit/s);
+  const operations = await world.sql("select count(*) from operations", [], "odoosaas");
+  assert.match(await cli(args, good, environment), /The new token is in use/);
+  await door("__tokens/revoke", { token: secrets.cloudflare.apiToken });
+  assert.deepEqual(await world.sql("select count(*) from operations", [], "odoosaas"), operations);
+  const left = new Cloudflare({ apiToken: good, baseURL: world.platform.cloudflare.baseUrl, maxRetries: 0 });
+  const { accountId: account_id, zoneId: zone_id } = world.platform.cloudflare;
+  const tunnels = await left.zeroTrust.tunnels.cloudflared.list({ account_id, is_deleted: false });
+  assert.deepEqual(tunnels.result.map(({ name }) => name).toSorted(), ["acme-tunnel", "my-shop-tunnel"]);
+  assert.equal((await left.dns.records.list({ zone_id, type: "TXT" })).result.length, 0);
+
+  const id = await idOf("my-shop");
+  const { status, body } = await world.api("DELETE", `/api/tenants/${id}`, undefined, { prefer: "wait=180" });
+  assert.equal(status, 200, JSON.stringify(body));
+  assert.deepEqual(await world.sql("select 1 from pg_database where datname = 'my-shop'"), []);
+  await world.sandbox.checkout({ subdomain: "globex", plan: "starter", email: "owner@globex.example" });
+});
+
 test("the API's key and Stripe's signing secret are exchanged without a restart, by one command each", async () => {
-  const { instance, secrets, api } = world.sandbox;
-  const [jwt, webhook] = [jwtSecretFile(instance), webhookSecretFile(instance)];
-  const env = { ...process.env, API_URL: api.url, JWT_SECRET_FILE: jwt, STRIPE_WEBHOOK_SECRET_FILE: webhook };
-  const cli = async (args: string[], input = ""): Promise<string> =>
-    await run(process.execPath, [join(CHECKOUT, "automation/cli.ts"), "rotate", ...args], {
-      cwd: CHECKOUT,
-      env,
-      input,
-    });
+  const { secrets, api } = world.sandbox;
   const health = async (): Promise<number> =>
     (await fetch(`${api.url}/api/queue`, { headers: { authorization: `Bearer ${api.token}` } })).status;
   const event = async (secret: string): Promise<number> => {

@@ -4,7 +4,7 @@ import type { TenantSettings } from "../../../components/settings/tenant-setting
 import { EngineFailure } from "../../../automation/engine/engine.ts";
 import { TenantIsDeleted } from "../../../automation/tenants/errors.ts";
 import { reconcile } from "../../../automation/tenants/reconcile.ts";
-import { pendingRotations } from "../../../automation/tenants/rotation.ts";
+import { credentialsId, pendingRotations } from "../../../automation/tenants/rotation.ts";
 import { secretsOf, stackSettings } from "../../../automation/tenants/stack-settings.ts";
 import { derivePassword } from "../../../components/tenant/secrets.ts";
 import { BY, PLATFORM, useWorld } from "./world.ts";
@@ -33,7 +33,11 @@ test("a rotated database password takes two runs, the first of which leaves the 
     [1, 2, true],
     [1, 2, false],
   ]);
-  assert.deepEqual((await tenants.get(id))?.appliedSecrets, { tunnel: 1, postgresRole: 2 });
+  assert.deepEqual((await tenants.get(id))?.appliedSecrets, {
+    tunnel: 1,
+    postgresRole: 2,
+    credentials: credentialsId(PLATFORM),
+  });
   assert.equal((await pendingRotations(db)).database, 0);
   await tenants.retry(id, BY);
   await reconcile(id, worker());
@@ -107,4 +111,21 @@ test("a tenant that is to be deleted is not rotated", async () => {
   const { id } = await tenant();
   await tenants.changeWish(id, { wanted: "deleted" }, BY);
   await assert.rejects(tenants.rotate(id, ["tunnel"], BY), TenantIsDeleted);
+});
+
+test("a tenant whose state holds credentials of before gets the present ones before it is deleted", async () => {
+  const { worker, tenant, tenants, engine, clouds } = world();
+  const { id, subdomain } = await tenant();
+  await reconcile(id, worker());
+  const settings = { ...PLATFORM, cloudflareApiToken: "n".repeat(40) };
+  const resources = [{ urn: "urn:tenant", type: "odoosaas:tenant:Tenant" }];
+  engine.states.set(subdomain, { version: 3, deployment: { resources } });
+  await tenants.changeWish(id, { wanted: "deleted" }, BY);
+  await reconcile(id, worker("here:1:a", { platform: async () => ({ settings, clouds }) }));
+  assert.deepEqual(engine.calls.filter((call) => call.endsWith(` ${subdomain}`)).slice(-2), [
+    `up ${subdomain}`,
+    `destroy ${subdomain}`,
+  ]);
+  const [, last] = (engine.runs.at(-1)?.program ?? []) as [unknown, TenantSettings];
+  assert.equal(last.suspended, true, "nobody is served meanwhile");
 });

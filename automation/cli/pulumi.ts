@@ -1,0 +1,37 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { text } from "node:stream/consumers";
+import { CliError } from "./cli-error.ts";
+import type { Session } from "./session.ts";
+
+/** The engine's command line as the operator has it: their environment, their project, one stack. */
+export interface OperatorsPulumi {
+  readonly command: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** `input`: a secret goes by standard input. Throws CliError with the end of what it said. */
+  run(args: readonly string[], input?: string): Promise<void>;
+}
+
+/** Throws CliError where no state backend is named. */
+export function operatorsPulumi(session: Session, cwd: string, stack: string): OperatorsPulumi {
+  if (session.env["PULUMI_BACKEND_URL"] === undefined)
+    throw new CliError("PULUMI_BACKEND_URL is not set: run this where the platform's stack is operated from.");
+  const command = session.env["PULUMI_COMMAND"] ?? "pulumi";
+  const known = Object.entries(session.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const env = { ...Object.fromEntries(known), PULUMI_SKIP_UPDATE_CHECK: "true" };
+  return {
+    command,
+    env,
+    async run(args, input = "") {
+      const child = spawn(command, [...args, "--stack", stack, "--non-interactive"], { cwd, env });
+      child.stdin.on("error", () => {}); // it ended without reading
+      child.stdin.end(input);
+      const [out, err, [code]] = await Promise.all([
+        text(child.stdout),
+        text(child.stderr),
+        once(child, "exit") as Promise<[number | null]>,
+      ]);
+      if (code !== 0) throw new CliError(`pulumi ${args[0]} ended with ${code}: ${(err + out).trim().slice(-1_500)}`);
+    },
+  };
+}
