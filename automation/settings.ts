@@ -60,7 +60,7 @@ const CoreEnvironment = z.object({
   SWEEP_SECONDS: z.coerce.number().min(0.2).default(5),
   /** Updates kept in the history of each stack. */
   HISTORY_KEPT: z.coerce.number().int().min(1).default(5),
-  /** Port for /healthz and /readyz of a process that is a worker only. Default none. */
+  /** Port for /livez and /readyz of a process that is a worker only. Default none. */
   HEALTH_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   /** Seconds for running work to end after SIGTERM, before it is stopped. */
   DRAIN_SECONDS: z.coerce.number().int().min(1).default(18),

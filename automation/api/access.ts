@@ -6,6 +6,7 @@ import type { Role } from "./auth/roles.ts";
  * here cannot be mounted.
  */
 export const ACCESS = {
+  "GET /livez": "public",
   "GET /healthz": "public",
   "GET /readyz": "public",
   "GET /openapi.json": "public",

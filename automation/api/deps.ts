@@ -5,6 +5,7 @@ import type { Database } from "../db/database.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { TunnelHealth } from "../metrics/tunnel-health.ts";
 import type { Queue } from "../queue/queue.ts";
+import type { ReadinessCheck } from "../readiness.ts";
 import type { Tenants } from "../tenants/tenants.ts";
 import type { VerifyToken } from "./auth/tokens.ts";
 import type { ConnectorUnits } from "./host/connector-units.ts";
@@ -43,13 +44,7 @@ export interface ApiDeps {
   /** Pages for people: mounted last, at the root. */
   readonly dashboard?: Router | undefined;
   /** What else must work before this process takes requests. */
-  readonly readiness?: readonly ReadinessCheck[] | undefined;
+  readonly readiness: readonly ReadinessCheck[];
   /** Aborted when the process stops: live streams end, /readyz says so. */
   readonly shutdown?: AbortSignal | undefined;
-}
-
-export interface ReadinessCheck {
-  readonly name: string;
-  /** Resolves when fine, throws when not. */
-  readonly check: () => Promise<void>;
 }

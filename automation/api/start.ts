@@ -8,10 +8,11 @@ import { Metrics } from "../metrics/metrics.ts";
 import { probeTargets } from "../metrics/probe-targets.ts";
 import { TunnelHealth } from "../metrics/tunnel-health.ts";
 import type { Queue } from "../queue/queue.ts";
+import type { ReadinessCheck } from "../readiness.ts";
 import type { Tenants } from "../tenants/tenants.ts";
 import { createApp } from "./app.ts";
 import { tokenVerifier } from "./auth/tokens.ts";
-import type { ApiDeps, ReadinessCheck } from "./deps.ts";
+import type { ApiDeps } from "./deps.ts";
 import { ConnectorUnits } from "./host/connector-units.ts";
 import { HostShell } from "./host/host-shell.ts";
 import { StreamSlots } from "./http/event-stream.ts";
@@ -37,7 +38,8 @@ export interface ApiParts {
   readonly secrets: NonNullable<ApiDeps["secrets"]> & { readonly jwt: readonly string[] };
   /** Made with what the API has: pages show the same figures and check the same tokens. */
   readonly dashboard?: ((deps: ApiDeps) => Router) | undefined;
-  readonly readiness?: readonly ReadinessCheck[] | undefined;
+  /** What must work before this process is sent requests. */
+  readonly readiness: readonly ReadinessCheck[];
 }
 
 export interface RunningApi {

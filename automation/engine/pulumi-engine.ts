@@ -37,6 +37,8 @@ export interface PulumiEngineOptions {
 /** The engine as the official CLI, driven by the Automation API. */
 export class PulumiEngine implements Engine {
   readonly parallelism: number;
+  /** Of the CLI, without `v`. */
+  readonly version: string;
   readonly #options: PulumiEngineOptions;
   readonly #slots: readonly Slot[];
   readonly #free: Slot[];
@@ -46,6 +48,7 @@ export class PulumiEngine implements Engine {
   constructor(options: PulumiEngineOptions) {
     this.#options = options;
     this.parallelism = options.parallelism;
+    this.version = options.version;
     this.#log = options.log ?? (() => {});
     this.#slots = Array.from({ length: options.parallelism }, () => {
       const providers = new Providers(options.plugins, options.pulumiHome, options.env, this.#log);

@@ -9,6 +9,8 @@ const DEAD = "dead-letter";
 /** For places that another process frees: nobody tells of those. */
 const POLLING = { pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 2 };
 const SETTLED_MS = 50;
+/** A worker that has nothing to do asks for jobs every two seconds. */
+const ASKED_WITHIN_MS = 30_000;
 
 export interface BossQueueOptions {
   db: Database;
@@ -37,6 +39,9 @@ export interface WorkLimits {
 export class BossQueue implements Queue {
   readonly #boss: PgBoss;
   readonly #db: Database;
+  /** When this process began to take jobs. */
+  #worksSince: number | undefined;
+  #stopping = false;
 
   private constructor(boss: PgBoss, db: Database) {
     this.#boss = boss;
@@ -132,8 +137,26 @@ export class BossQueue implements Queue {
     await this.#boss.send("stripe-event", { eventId }, { db: asDb(tx), singletonKey: eventId });
   }
 
+  /**
+   * Throws unless the queue can do its work from here: its schema is there and, in a process that takes jobs, every
+   * worker has a job or has asked for one within `askedWithinMs`.
+   */
+  async check(askedWithinMs = ASKED_WITHIN_MS): Promise<void> {
+    if (this.#stopping) throw new Error("the queue is stopping");
+    if (!(await this.#boss.isInstalled())) throw new Error("the queue's schema is not there");
+    const since = this.#worksSince;
+    if (since === undefined) return;
+    const workers = this.#boss.getWipData();
+    if (workers.length === 0) throw new Error("no worker asks for jobs");
+    const silent = workers.filter(
+      ({ count, lastFetchedOn }) => count === 0 && Date.now() - (lastFetchedOn ?? since) > askedWithinMs,
+    );
+    if (silent.length > 0) throw new Error(`${silent.length} of ${workers.length} workers do not ask for jobs`);
+  }
+
   /** Hands out jobs from now on. */
   async work(handlers: Handlers, limits: WorkLimits): Promise<void> {
+    this.#worksSince = Date.now();
     const reconcile = async ({ data, signal }: Job<{ tenantId: number }>): Promise<void> => {
       if (await this.isPaused()) return; // the sweep queues what is due when the pause ends
       await handlers.reconcile(data.tenantId, signal);
@@ -203,6 +226,7 @@ export class BossQueue implements Queue {
 
   /** Takes no more jobs, and resolves when the running ones have ended, or `drainMs` are over. */
   async stop(drainMs: number): Promise<void> {
+    this.#stopping = true;
     await this.#boss.stop({ graceful: true, timeout: Math.max(1_000, drainMs) });
   }
 }

@@ -7,20 +7,21 @@ export interface Platform {
   readonly clouds: Clouds;
 }
 
-/** The platform's settings with clients for its clouds, kept until told to read again. */
+/** The platform's settings with clients for its clouds, kept until told to read again. Waits for the first, whose failure it repeats. */
 export class PlatformSource {
   readonly #read: () => Promise<PlatformSettings>;
   readonly #makeClouds: (settings: PlatformSettings) => Clouds;
   #current: Promise<Platform>;
 
   constructor(
-    first: PlatformSettings,
+    first: Promise<PlatformSettings>,
     read: () => Promise<PlatformSettings>,
     makeClouds: (settings: PlatformSettings) => Clouds,
   ) {
     this.#read = read;
     this.#makeClouds = makeClouds;
-    this.#current = Promise.resolve({ settings: first, clouds: makeClouds(first) });
+    this.#current = first.then((settings) => ({ settings, clouds: makeClouds(settings) }));
+    this.#current.catch(() => {}); // told to whoever asks
   }
 
   get = (): Promise<Platform> => this.#current;
@@ -36,6 +37,6 @@ export class PlatformSource {
   }
 
   async close(): Promise<void> {
-    await (await this.#current).clouds.close();
+    await (await this.#current.catch(() => undefined))?.clouds.close();
   }
 }

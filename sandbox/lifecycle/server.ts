@@ -43,12 +43,19 @@ export function serverDatabaseUrl({ ports }: Instance, { postgresRoles }: Instan
   return `postgres://odoosaas:${postgresRoles.odoosaas}@127.0.0.1:${ports.postgres}/odoosaas?sslmode=disable`;
 }
 
+/**
+ * `requests`: it takes requests and events, and knows its platform; what is asked for meanwhile waits for the engine.
+ * `everything`: the engine is warm too, as measures want it.
+ */
+export type ServerReady = "requests" | "everything";
+
 /** Starts the Automation API server and waits until it is ready. `settings` are further environment variables. */
 export async function startServer(
   instance: Instance,
   engine: Engine,
   secrets: InstanceSecrets,
   settings: Record<string, string>,
+  wanted: ServerReady = "everything",
 ): Promise<RunningProcess> {
   const server = startProcess({
     name: "Automation API server",
@@ -61,7 +68,7 @@ export async function startServer(
   });
   const deadline = Date.now() + ANSWERS_WITHIN_MS;
   for (;;) {
-    const answer = await ready(instance);
+    const answer = await ready(instance, wanted);
     if (answer === "ready") return server;
     if (server.ended)
       throw new Error(`it ${server.ended}. Its log (${server.log}) ends with:\n${server.lastLines(20)}`);
@@ -73,10 +80,14 @@ export async function startServer(
   }
 }
 
-async function ready(instance: Instance): Promise<string> {
+async function ready(instance: Instance, wanted: ServerReady): Promise<string> {
   try {
     const response = await fetch(`${apiUrl(instance)}/readyz`, { signal: AbortSignal.timeout(5_000) });
-    return response.ok ? "ready" : `/readyz answers ${response.status}`;
+    const { checks } = (await response.json()) as { checks: Record<string, { ok: boolean }> };
+    const missing = Object.keys(checks).filter(
+      (name) => checks[name]?.ok !== true && !(wanted === "requests" && name === "engine"),
+    );
+    return missing.length === 0 ? "ready" : `not ready yet: ${missing.join(", ")}`;
   } catch (error) {
     return (error as Error).message;
   }

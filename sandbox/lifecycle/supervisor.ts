@@ -168,7 +168,8 @@ export class Supervisor {
   async #startServer(engine: Engine): Promise<void> {
     if (this.#options.withoutServer) return;
     await this.#step("Automation API server", async () => {
-      const server = await startServer(this.#instance, engine, this.#secrets, this.#options.serverSettings);
+      const { serverSettings } = this.#options;
+      const server = await startServer(this.#instance, engine, this.#secrets, serverSettings, "requests");
       this.#running.server = this.#keeper.watch(server);
     });
   }

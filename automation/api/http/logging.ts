@@ -41,7 +41,7 @@ export function logRequests(log: Logger): RequestHandler {
     customAttributeKeys: { reqId: "requestId", responseTime: "ms" },
     customLogLevel: (req, res, error) => {
       if (error !== undefined || res.statusCode >= 500) return "error";
-      return /^\/(healthz|readyz|metrics)\b/.test(req.url ?? "") ? "debug" : "info";
+      return /^\/(livez|healthz|readyz|metrics)\b/.test(req.url ?? "") ? "debug" : "info";
     },
     customSuccessMessage: (req, res) => `${req.method} ${pathOf(req)} ${res.statusCode}`,
     customErrorMessage: (req, res) => `${req.method} ${pathOf(req)} ${res.statusCode}`,

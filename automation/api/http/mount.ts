@@ -24,7 +24,7 @@ export interface MountContext {
 }
 
 /** Asked for too often by machines, or too cheap, to be counted. */
-const UNLIMITED: ReadonlySet<string> = new Set(["GET /healthz", "GET /readyz"]);
+const UNLIMITED: ReadonlySet<string> = new Set(["GET /livez", "GET /healthz", "GET /readyz"]);
 
 /** Puts the endpoints on the app, each behind its row of the access table; other methods of the same path are 405. */
 export function mount(app: Express, endpoints: readonly BoundEndpoint[], context: MountContext): void {

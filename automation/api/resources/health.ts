@@ -1,8 +1,7 @@
 import { z } from "zod";
-import type { ApiDeps, ReadinessCheck } from "../deps.ts";
+import { readiness } from "../../readiness.ts";
+import type { ApiDeps } from "../deps.ts";
 import { bind, type BoundEndpoint, endpoint } from "../http/endpoint.ts";
-
-const CHECK_MS = 2_000;
 
 const Ready = z.object({
   success: z.boolean(),
@@ -10,13 +9,20 @@ const Ready = z.object({
   checks: z.record(z.string(), z.object({ ok: z.boolean(), ms: z.int() })),
 });
 
+const Live = z.object({ success: z.literal(true), status: z.literal("live") });
+
 const live = endpoint({
-  route: "GET /healthz",
+  route: "GET /livez",
   tag: "Health",
   summary: "Does the process run",
-  responses: {
-    200: { description: "It does.", schema: z.object({ success: z.literal(true), status: z.literal("live") }) },
-  },
+  responses: { 200: { description: "It does. Asks nobody else, so it is cheap.", schema: Live } },
+});
+
+const healthy = endpoint({
+  route: "GET /healthz",
+  tag: "Health",
+  summary: "The same, under its older name",
+  responses: { 200: { description: "It does.", schema: Live } },
 });
 
 const ready = endpoint({
@@ -38,26 +44,16 @@ const metrics = endpoint({
   },
 });
 
-export const healthEndpoints = [live, ready, metrics];
+export const healthEndpoints = [live, healthy, ready, metrics];
 
 export function healthRoutes(deps: ApiDeps): BoundEndpoint[] {
-  const checks: readonly ReadinessCheck[] = [
-    { name: "database", check: async () => void (await deps.database.query("select 1")) },
-    { name: "platform", check: async () => void (await deps.platform()) },
-    ...(deps.readiness ?? []),
-  ];
   return [
     bind(live, async () => ({ status: 200, body: { success: true, status: "live" } })),
+    bind(healthy, async () => ({ status: 200, body: { success: true, status: "live" } })),
 
     bind(ready, async () => {
-      const results = await Promise.all(checks.map(async ({ name, check }) => [name, await timed(check)] as const));
-      const fine = deps.shutdown?.aborted !== true && results.every(([, { ok }]) => ok);
-      const body = {
-        success: fine,
-        status: fine ? ("ready" as const) : ("not ready" as const),
-        checks: Object.fromEntries(results),
-      };
-      return { status: fine ? 200 : 503, body };
+      const body = await readiness(deps.readiness, deps.shutdown);
+      return { status: body.success ? 200 : 503, body };
     }),
 
     bind(metrics, async () => ({
@@ -66,18 +62,4 @@ export function healthRoutes(deps: ApiDeps): BoundEndpoint[] {
       headers: { "content-type": deps.metrics.registry.contentType },
     })),
   ];
-}
-
-/** Only whether and how fast: why not is in the log of whoever failed, not for the public. */
-async function timed(check: () => Promise<void>): Promise<{ ok: boolean; ms: number }> {
-  const began = performance.now();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => (timer = setTimeout(resolve, CHECK_MS, false)));
-  const done = check().then(
-    () => true,
-    () => false,
-  );
-  const ok = await Promise.race([done, late]);
-  clearTimeout(timer);
-  return { ok, ms: Math.round(performance.now() - began) };
 }

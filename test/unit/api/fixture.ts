@@ -124,6 +124,7 @@ export async function startTestApi(t: Pick<TestContext, "after">, more: Partial<
     }),
     tunnelHealth,
     streams: new StreamSlots(),
+    readiness: [{ name: "database", check: async () => void (await database.query("select 1")) }],
     shutdown: shutdown.signal,
     ...more,
   });
