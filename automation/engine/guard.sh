@@ -9,20 +9,29 @@ shift
 exec {feed}<&0
 set -m # else the command would begin with SIGINT ignored
 
+child='' asked=''
+pass_on() {
+  asked=$1
+  [ -z "$child" ] || kill -"$1" "$child" 2>/dev/null
+}
+trap 'pass_on INT' INT
+trap 'pass_on TERM' TERM
+
 "$@" </dev/null {feed}<&- &
 child=$!
+[ -z "$asked" ] || pass_on "$asked" # it came before there was anybody to ask
 
 (
   exec >/dev/null 2>&1 </dev/null
   trap '' INT TERM
   while read -r -t "$limit" -u "$feed" _; do :; done
-  pkill -KILL -s "$$" || kill -KILL "$child"
+  kill -STOP "$$"     # it would end this watch as soon as the command has ended
+  kill -KILL "$child" # first, and without starting a program: when all were frozen together, it is awake as well
+  pkill -KILL -s "$$" || kill -KILL "$$"
 ) &
 watch=$!
 exec {feed}<&- >/dev/null 2>&1
 
-trap 'kill -INT "$child" 2>/dev/null' INT
-trap 'kill -TERM "$child" 2>/dev/null' TERM
 wait "$child"
 code=$?
 while kill -0 "$child" 2>/dev/null; do # a trap interrupted the wait
@@ -30,4 +39,7 @@ while kill -0 "$child" 2>/dev/null; do # a trap interrupted the wait
   code=$?
 done
 kill -KILL "$watch" 2>/dev/null
+if [ "$code" -gt 128 ]; then # killed: it could not end what it had started
+  pgrep -s "$$" | grep -vx "$$" | xargs -r kill -KILL 2>/dev/null
+fi
 exit "$code"

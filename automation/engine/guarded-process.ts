@@ -1,4 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { setInterval } from "node:timers";
 
@@ -50,6 +51,49 @@ export function spawnGuarded(command: string, args: readonly string[], options: 
 /** Kills the command and everything it started: closing the pipe is the guard's order to do so. */
 export function killGuarded(child: GuardedProcess): void {
   child.stdin.destroy();
+}
+
+/**
+ * Process id of the guard under which a process of this machine runs, whoever started that; undefined when there is
+ * none. It leads the session that the process belongs to.
+ */
+export function leaderOf(pid: number): number | undefined {
+  const session = sessionOf(pid);
+  if (session === undefined) return undefined;
+  try {
+    const [shell, script] = readFileSync(`/proc/${session}/cmdline`, "utf8").split("\0");
+    return shell === "bash" && script?.endsWith("/automation/engine/guard.sh") === true ? session : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Kills all processes of a session, also such as are stopped. */
+export function killSession(leader: number): void {
+  // The guard last: it would otherwise be gone before its command is, and nobody would know it by then.
+  const members = readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => pid !== leader && sessionOf(pid) === leader);
+  for (const pid of [...members, leader]) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // it has ended, or is another user's
+    }
+  }
+}
+
+/** proc(5), stat: the second field is the command in parentheses and may contain anything; the sixth is the session. */
+function sessionOf(pid: number): number | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    return Number(fields[3]);
+  } catch {
+    return undefined;
+  }
 }
 
 function feed(): void {

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { setTimeout } from "node:timers/promises";
+import { killSession, leaderOf } from "./guarded-process.ts";
 
 /** A lock of a self-managed backend, as its error tells of it. */
 export interface StackLock {
@@ -32,12 +34,30 @@ export function isLeftBehind(
   ended: readonly EndedRun[],
   isAlive: (lock: StackLock) => boolean = isAliveHere,
 ): boolean {
-  const at = lock.at.getTime();
-  const ours = ended.some(
+  return runOf(lock, ended) !== undefined && !isAlive(lock);
+}
+
+function runOf({ host, at }: StackLock, ended: readonly EndedRun[]): EndedRun | undefined {
+  return ended.find(
     ({ worker, startedAt, finishedAt }) =>
-      worker.split(":")[0] === lock.host && at >= startedAt.getTime() - 2_000 && at <= finishedAt.getTime() + 2_000,
+      worker.split(":")[0] === host &&
+      at.getTime() >= startedAt.getTime() - 2_000 &&
+      at.getTime() <= finishedAt.getTime() + 2_000,
   );
-  return ours && !isAlive(lock);
+}
+
+/**
+ * Ends what made the lock when that is a run of ours that has ended by its row, but whose processes are still there: on
+ * this machine, frozen together with the worker and the guard that would have killed them. An operator's process has no
+ * such guard and is left alone. Resolves when they are gone, or after some seconds.
+ */
+export async function endOwner(lock: StackLock, ended: readonly EndedRun[], withinMs = 5_000): Promise<void> {
+  if (runOf(lock, ended) === undefined || !isAliveHere(lock)) return;
+  const leader = leaderOf(lock.pid);
+  if (leader === undefined) return;
+  killSession(leader);
+  for (const deadline = performance.now() + withinMs; isAliveHere(lock) && performance.now() < deadline;)
+    await setTimeout(50);
 }
 
 function isAliveHere({ host, pid }: StackLock): boolean {

@@ -6,7 +6,7 @@ import { callsOf } from "../cloudflare/call-counts.ts";
 import type { CallMeter } from "../cloudflare/call-meter.ts";
 import type { Database } from "../db/database.ts";
 import { type Engine, EngineFailure, type EngineResult } from "../engine/engine.ts";
-import { isLeftBehind, locksIn, type StackLock } from "../engine/stack-lock.ts";
+import { endOwner, isLeftBehind, locksIn, type StackLock } from "../engine/stack-lock.ts";
 import type { Clouds } from "./clouds.ts";
 import type { Lease } from "./lease.ts";
 import type { Operation } from "./operation.ts";
@@ -72,6 +72,7 @@ export async function withStaleLockBroken<T>(run: Run, work: () => Promise<T>): 
     const locks = locksIn(error.message);
     if (locks.length === 0) throw error;
     const ended = await endedRuns(run.io.db, run.lease.tenantId, oldestOf(locks));
+    await Promise.all(locks.map((lock) => endOwner(lock, ended)));
     if (!locks.every((lock) => isLeftBehind(lock, ended))) throw error;
     await recordRepair(run.io.db, run.lease, run.io.worker, "tenant.unlock", { locks });
     run.recorder.phase("unlock", { locks });

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { killGuarded, spawnGuarded } from "../../../automation/engine/guarded-process.ts";
+import { killGuarded, killSession, leaderOf, spawnGuarded } from "../../../automation/engine/guarded-process.ts";
 import { until } from "../../until.ts";
 
 const env = { PATH: process.env["PATH"] ?? "" };
@@ -34,6 +34,38 @@ test("killing takes the command's own children along", async () => {
   await until(
     "the grandchild's end",
     () => isAlive(Number(line)),
+    (alive) => !alive,
+    2_000,
+  );
+});
+
+test("what a command has started goes with it when somebody else kills it", async () => {
+  const child = spawnGuarded("bash", ["-c", "sleep 1000 & echo $$ $!; wait"], { env });
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const [command, grandchild] = line.toString().split(" ").map(Number) as [number, number];
+  process.kill(command, "SIGKILL");
+  assert.deepEqual(await once(child, "exit"), [137, null]);
+  await until(
+    "the grandchild's end",
+    () => isAlive(grandchild),
+    (alive) => !alive,
+    2_000,
+  );
+});
+
+test("a command that is frozen together with its guard can be killed by whoever finds it", async () => {
+  const child = spawnGuarded("bash", ["-c", "sleep 1000 & echo $$ $!; wait"], { env });
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const [command, grandchild] = line.toString().split(" ").map(Number) as [number, number];
+  const leader = leaderOf(grandchild);
+  assert.equal(leader, child.pid);
+  assert.equal(leaderOf(process.pid), undefined);
+  for (const pid of [command, grandchild, leader ?? 0]) process.kill(pid, "SIGSTOP");
+  killSession(leader ?? 0);
+  await once(child, "exit");
+  await until(
+    "the end of all",
+    () => [command, grandchild].some(isAlive),
     (alive) => !alive,
     2_000,
   );
