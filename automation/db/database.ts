@@ -30,6 +30,8 @@ export interface DatabaseOptions {
   applicationName?: string;
   /** Connections of the pool. Default 10. */
   connections?: number;
+  /** Milliseconds after which an idle transaction is ended. Default 10,000. */
+  idleInTransactionMs?: number;
   /** Told when an idle or listening connection breaks; the pool replaces it by itself. */
   onError?: (error: Error) => void;
 }
@@ -39,6 +41,12 @@ const types: pg.CustomTypesConfig = {
   getTypeParser: (oid: number, format?: "text" | "binary"): unknown =>
     oid === pg.types.builtins.INT8 && format !== "binary" ? Number : pg.types.getTypeParser(oid, format),
 };
+
+/**
+ * Milliseconds that a transaction may wait for this process's next statement. A process that is frozen in the middle of
+ * one holds its rows, and the end of the audit log that all write to: PostgreSQL ends it, so that others can go on.
+ */
+const IDLE_IN_TRANSACTION_MS = 10_000;
 
 /** The server's own database: a pool of connections, transactions, and notifications. */
 export class Database implements Queryable {
@@ -51,6 +59,7 @@ export class Database implements Queryable {
       connectionString: url,
       application_name: options.applicationName ?? "odoosaas",
       max: options.connections ?? 10,
+      idle_in_transaction_session_timeout: options.idleInTransactionMs ?? IDLE_IN_TRANSACTION_MS,
       types,
     });
     const told = options.onError ?? (() => {});
