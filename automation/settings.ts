@@ -4,6 +4,7 @@ import { z } from "zod";
 import { SettingsError } from "../components/field-error.ts";
 import { ApiEnvironment, type ApiSettings, apiSettings, CheckedApiEnvironment } from "./api/settings.ts";
 import type { BudgetLimit } from "./cloudflare/budget.ts";
+import { TelemetryEnvironment, type TelemetrySettings, telemetrySettings } from "./telemetry/settings.ts";
 import { StripeEnvironment, type StripeSettings, stripeSettings } from "./stripe/settings.ts";
 
 const Names = z.string().transform((text) =>
@@ -93,6 +94,7 @@ export interface ServerSettings {
   /** Absent in a process that is a worker only. */
   readonly api: ApiSettings | undefined;
   readonly stripe: StripeSettings;
+  readonly telemetry: TelemetrySettings;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -109,8 +111,9 @@ export function readSettings(env: Environment): ServerSettings {
   };
   const core = read(CoreEnvironment);
   const stripe = read(StripeEnvironment);
+  const telemetry = read(TelemetryEnvironment);
   const api = named["ROLE"] === "worker" ? undefined : read(CheckedApiEnvironment);
-  if (problems.length > 0 || core === undefined || stripe === undefined)
+  if (problems.length > 0 || core === undefined || stripe === undefined || telemetry === undefined)
     throw new SettingsError("The server's environment", problems);
   return {
     role: core.ROLE,
@@ -137,6 +140,7 @@ export function readSettings(env: Environment): ServerSettings {
     drainSeconds: core.DRAIN_SECONDS,
     api: api && apiSettings(api),
     stripe: stripeSettings(stripe),
+    telemetry: telemetrySettings(telemetry),
   };
 }
 
@@ -147,7 +151,12 @@ export function defaultParallelism(processors: number, freeBytes: number): numbe
   return Math.max(1, Math.min(processors, 16, Math.floor((freeBytes - 512 * MIB) / (350 * MIB))));
 }
 
-const KEYS = Object.keys({ ...CoreEnvironment.shape, ...ApiEnvironment.shape, ...StripeEnvironment.shape });
+const KEYS = Object.keys({
+  ...CoreEnvironment.shape,
+  ...ApiEnvironment.shape,
+  ...StripeEnvironment.shape,
+  ...TelemetryEnvironment.shape,
+});
 
 /** `NAME_FILE` stands for NAME with the file's content, as service managers and container platforms hand over secrets. */
 function withFiles(env: Environment, problems: string[]): Record<string, string | undefined> {

@@ -8,6 +8,7 @@ import { repeat } from "./schedule.ts";
 import { handleStripeEvent } from "./stripe/handle-event.ts";
 import { catchUp } from "./stripe/catch-up.ts";
 import { sweepClocks } from "./stripe/clocks.ts";
+import { withLogFields } from "./telemetry/log-fields.ts";
 import type { StripeDeps } from "./stripe/deps.ts";
 import { preview } from "./tenants/preview.ts";
 import { reconcile } from "./tenants/reconcile.ts";
@@ -34,7 +35,8 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const { io, db, queue, stripe, log } = parts;
   const leave = new AbortController();
   const abandon = new AbortController();
-  const reconcileOne = async (tenantId: number): Promise<void> => {
+  const reconcileOne = async (tenantId: number): Promise<void> => withLogFields({ tenantId }, () => timed(tenantId));
+  const timed = async (tenantId: number): Promise<void> => {
     const began = performance.now();
     const result = await withPermit(
       db.url,
@@ -43,7 +45,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
       () => reconcile(tenantId, io, abandon.signal),
       abandon.signal,
     );
-    log.info({ tenant: tenantId, ...result, ms: Math.round(performance.now() - began) }, "reconcile");
+    log.info({ ...result, ms: Math.round(performance.now() - began) }, "reconcile");
     if (result.kind === "done" && result.again) await queue.enqueueReconcile(db, tenantId, Priority.change);
   };
   await queue.work(

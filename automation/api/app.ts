@@ -8,6 +8,7 @@ import { loggedError, logRequests } from "./http/logging.ts";
 import { mount } from "./http/mount.ts";
 import { rateLimits } from "./http/rate-limits.ts";
 import { assignRequestId, requestIdOf } from "./http/request-id.ts";
+import { traceRequests } from "./http/tracing.ts";
 import { openapiEndpoint } from "./openapi/all-endpoints.ts";
 import { openApiDocument } from "./openapi/document.ts";
 import { referencePage } from "./openapi/reference-page.ts";
@@ -38,7 +39,7 @@ export function createApp(deps: ApiDeps): Express {
   app.set("query parser", "simple").set("trust proxy", settings.trustProxy);
   const limits = rateLimits(settings);
 
-  app.use(assignRequestId, logRequests(log), deps.metrics.timeRequests);
+  app.use(assignRequestId, traceRequests, logRequests(log), deps.metrics.timeRequests);
   // Whether plain HTTP may be used is the address's business (listen.ts): on loopback there is nothing to upgrade to.
   app.use(
     helmet({ contentSecurityPolicy: { directives: { "upgrade-insecure-requests": null } } }),

@@ -57,6 +57,7 @@ export class BossQueue implements Queue {
       useListenNotify: true,
       supervise,
       schedule: false,
+      openTelemetry: { enabled: false }, // a job is a hint; traces go on from the rows it names (telemetry/)
       // A worker that died is noticed within its heartbeat and this.
       superviseIntervalSeconds: 5,
       monitorIntervalSeconds: 5,

@@ -1,3 +1,5 @@
+import { withLogFields } from "../telemetry/log-fields.ts";
+import { inSpan, SpanKind } from "../telemetry/spans.ts";
 import type { StripeDeps } from "./deps.ts";
 import { findEvent } from "./inbox.ts";
 import { synchronise } from "./synchronise.ts";
@@ -10,5 +12,13 @@ import { synchronise } from "./synchronise.ts";
 export async function handleStripeEvent(eventId: string, deps: StripeDeps): Promise<void> {
   const event = await findEvent(deps.database, eventId);
   if (event === undefined || event.handled || event.subscriptionId === null) return; // settled with another of the same subscription
-  await synchronise(event.subscriptionId, { name: "stripe", requestId: event.id }, deps);
+  const { id, type, subscriptionId, traceparent: parent, receivedAt: queuedAt } = event;
+  const attributes = { "stripe.event.id": id, "stripe.event.type": type, "stripe.subscription.id": subscriptionId };
+  await withLogFields({ requestId: id, eventId: id }, () =>
+    inSpan("handle event", { kind: SpanKind.CONSUMER, attributes, parent, queuedAt }, async (span) => {
+      const { outcome, tenantId } = await synchronise(subscriptionId, { name: "stripe", requestId: id }, deps);
+      span.setAttribute("odoosaas.outcome", outcome);
+      if (tenantId !== null) span.setAttribute("odoosaas.tenant_id", tenantId);
+    }),
+  );
 }

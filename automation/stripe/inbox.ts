@@ -1,4 +1,5 @@
 import type { Queryable, Transaction } from "../db/database.ts";
+import { currentTraceparent } from "../telemetry/spans.ts";
 import type { StripeEvent, Subject } from "./event.ts";
 
 /** What came of an event or of any other reading of a subscription. */
@@ -15,11 +16,15 @@ export interface StoredEvent {
   readonly type: string;
   readonly subscriptionId: string | null;
   readonly handled: boolean;
+  readonly receivedAt: Date;
+  /** Of the webhook that brought it. */
+  readonly traceparent: string | null;
 }
 
 const STORE = `
-  insert into stripe_events (id, type, api_version, livemode, created_at, subscription_id, body, outcome, detail, handled_at)
-  values ($1, $2, $3, $4, to_timestamp($5), $6, $7, $8, $9, case when $8::text is null then null else now() end)
+  insert into stripe_events (id, type, api_version, livemode, created_at, subscription_id, body, outcome, detail, handled_at,
+    traceparent)
+  values ($1, $2, $3, $4, to_timestamp($5), $6, $7, $8, $9, case when $8::text is null then null else now() end, $10)
   on conflict (id) do nothing -- delivered at least once: the second time changes nothing
   returning id`;
 
@@ -41,6 +46,7 @@ export async function storeEvent(
     storable(body),
     ignored ? "ignored" : null,
     ignored ? subject.because : null,
+    currentTraceparent(),
   ]);
   return rowCount > 0;
 }
@@ -53,11 +59,13 @@ function storable(body: string): string {
   );
 }
 
-const FIND = `select id, type, subscription_id as "subscriptionId", handled_at is not null as handled from stripe_events where id = $1`;
+const FIND = `
+  select id, type, subscription_id as "subscriptionId", handled_at is not null as handled, received_at as "receivedAt",
+    traceparent
+  from stripe_events where id = $1`;
 
 export async function findEvent(db: Queryable, id: string): Promise<StoredEvent | undefined> {
-  return (await db.query<{ id: string; type: string; subscriptionId: string | null; handled: boolean }>(FIND, [id]))
-    .rows[0];
+  return (await db.query<StoredEvent & { [column: string]: unknown }>(FIND, [id])).rows[0];
 }
 
 const SETTLE = `

@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { raw, Router } from "express";
 import { Stripe } from "stripe";
 import { ApiError } from "../api/problem.ts";
+import { addLogFields } from "../telemetry/log-fields.ts";
 import type { StripeDeps } from "./deps.ts";
 import { StripeEvent, subjectOf } from "./event.ts";
 import { storeEvent } from "./inbox.ts";
@@ -29,6 +30,7 @@ export function webhookRoute(deps: WebhookDeps): Router {
     if (!Buffer.isBuffer(body) || body.length === 0) throw refused("InvalidEvent", "The request has no body.");
     verify(body, req.get("stripe-signature"), deps.settings.webhookSecrets);
     const event = parse(body);
+    addLogFields({ eventId: event.id });
     await within(DATABASE_PATIENCE_MS, receive(event, body.toString("utf8"), deps)).catch((error: unknown) => {
       throw new ApiError(503, "Unavailable", "Unavailable", "The event could not be stored; it is welcome again.", {
         headers: { "retry-after": "5" },

@@ -5,9 +5,10 @@ import { hostname } from "../../components/tenant/names.ts";
 import { derivePassword } from "../../components/tenant/secrets.ts";
 import type { EngineResult } from "../engine/engine.ts";
 import { claim, type Claim } from "./claim.ts";
+import { enginePhase } from "./engine-phase.ts";
 import { TenantFailure } from "./reasons.ts";
 import { isRotating } from "./rotation.ts";
-import { metered, phase, type Run, withStaleLockBroken } from "./run.ts";
+import { phase, type Run } from "./run.ts";
 import { stackConfig } from "./stack-settings.ts";
 
 /** Makes the tenant what it should be, running or suspended, and proves it by a look through the edge. */
@@ -60,19 +61,15 @@ export async function update(
   { adopt, passwordByHost }: Pick<Claim, "adopt"> & { passwordByHost?: boolean },
 ): Promise<EngineResult> {
   const { platform, settings, io } = run;
-  const result = await phase(run, "engine", () =>
-    withStaleLockBroken(run, () =>
-      metered(run, "up", () =>
-        io.engine.up({
-          stack: tenantStackName(settings.subdomain),
-          program: [platform, settings, adopt, passwordByHost ?? false],
-          config: stackConfig(settings, io.platformStack),
-          signal: run.signal,
-          onEvent: run.recorder.event,
-          secrets: run.secrets,
-        }),
-      ),
-    ),
+  const result = await enginePhase(run, "up", (onEvent) =>
+    io.engine.up({
+      stack: tenantStackName(settings.subdomain),
+      program: [platform, settings, adopt, passwordByHost ?? false],
+      config: stackConfig(settings, io.platformStack),
+      signal: run.signal,
+      onEvent,
+      secrets: run.secrets,
+    }),
   );
   if (result.timings["slotMs"] !== undefined) run.timings["slotMs"] = result.timings["slotMs"];
   return result;

@@ -4,6 +4,7 @@ import { type AuditLine, recordAudit } from "../audit/record.ts";
 import type { Database, Transaction } from "../db/database.ts";
 import type { Listener } from "../db/listener.ts";
 import { Priority, type Queue } from "../queue/queue.ts";
+import { addLogFields } from "../telemetry/log-fields.ts";
 import { checkWish } from "./check-wish.ts";
 import { StaleGeneration, SubdomainTaken, SubscriptionTaken, TenantIsDeleted, UnknownTenant } from "./errors.ts";
 import { countOperations, insertOperation, operationById, operationsOf } from "./operation-rows.ts";
@@ -204,6 +205,7 @@ export class DatabaseTenants implements Tenants {
     const urgent = kind === "provision" || kind === "resume" ? Priority.customer : Priority.change;
     await this.#queue.enqueueReconcile(tx, tenant.id, priority ?? urgent);
     await audit(tx, tenant, by, line);
+    addLogFields({ tenantId: tenant.id, operationId: operation.id });
     return { tenant, operation };
   }
 

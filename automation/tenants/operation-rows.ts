@@ -1,4 +1,5 @@
 import type { Queryable } from "../db/database.ts";
+import { currentTraceparent } from "../telemetry/spans.ts";
 import type { Operation, OperationEvent, OperationKind, OperationStatus } from "./operation.ts";
 
 export const OPERATION_COLUMNS = `
@@ -22,15 +23,26 @@ const SUPERSEDE = `
   where tenant_id = $1 and status = 'queued' and kind not in ('preview', 'restart')`;
 
 const INSERT_OPERATION = `
-  insert into operations (tenant_id, kind, generation, requested_by, request_id)
-  values ($1, $2, $3, $4, $5)
+  insert into operations (tenant_id, kind, generation, requested_by, request_id, traceparent)
+  values ($1, $2, $3, $4, $5, coalesce($6, (
+    select traceparent from operations where tenant_id = $1 and generation = $3 order by id desc limit 1)))
   returning ${OPERATION_COLUMNS}`;
 
-/** Queues an operation in the place of the tenant's waiting ones: a newer wish replaces older. */
+/**
+ * Queues an operation in the place of the tenant's waiting ones: a newer wish replaces older. It belongs
+ * to the active trace, or to that of the try before it.
+ */
 export async function insertOperation(db: Queryable, operation: OperationInsert): Promise<Operation> {
   if (operation.kind !== "preview") await db.query(SUPERSEDE, [operation.tenantId]);
   const { tenantId, kind, generation, requestedBy, requestId } = operation;
-  const { rows } = await db.query<Operation>(INSERT_OPERATION, [tenantId, kind, generation, requestedBy, requestId]);
+  const { rows } = await db.query<Operation>(INSERT_OPERATION, [
+    tenantId,
+    kind,
+    generation,
+    requestedBy,
+    requestId,
+    currentTraceparent(),
+  ]);
   return rows[0] as Operation;
 }
 
@@ -70,7 +82,12 @@ export async function countOperations(db: Queryable, tenantId: number): Promise<
 const START_OPERATION = `
   update operations set status = 'running', started_at = now(), worker = $2, lease_token = $3, generation = $4, kind = $5
   where id = $1
-  returning ${OPERATION_COLUMNS}`;
+  returning ${OPERATION_COLUMNS}, traceparent`;
+
+export interface StartedOperation extends Operation {
+  /** Of what asked for it. */
+  readonly traceparent: string | null;
+}
 
 export interface OperationStart {
   id: number;
@@ -81,15 +98,15 @@ export interface OperationStart {
   kind: OperationKind;
 }
 
-export async function startOperation(db: Queryable, start: OperationStart): Promise<Operation> {
-  const { rows } = await db.query<Operation>(START_OPERATION, [
+export async function startOperation(db: Queryable, start: OperationStart): Promise<StartedOperation> {
+  const { rows } = await db.query<StartedOperation>(START_OPERATION, [
     start.id,
     start.worker,
     start.leaseToken,
     start.generation,
     start.kind,
   ]);
-  return rows[0] as Operation;
+  return rows[0] as StartedOperation;
 }
 
 export interface OperationEnd {

@@ -2,7 +2,12 @@ import { tenantStackName } from "../../components/program.ts";
 import { RESERVED } from "../cloudflare/call-counts.ts";
 import { redactor } from "../engine/redact.ts";
 import { EngineFailure } from "../engine/engine.ts";
+import { withLogFields } from "../telemetry/log-fields.ts";
+import { failCurrent, inSpan } from "../telemetry/spans.ts";
 import { classify } from "./classify.ts";
+import { operationSpan } from "./operation-span.ts";
+import type { Operation } from "./operation.ts";
+import type { Tenant } from "./tenant.ts";
 import { finishOperation, operationById, startOperation } from "./operation-rows.ts";
 import { Recorder } from "./recorder.ts";
 import type { ReconcileIO } from "./run.ts";
@@ -20,13 +25,21 @@ export async function preview(operationId: number, io: ReconcileIO, signal?: Abo
     operation.status === "failed"
   )
     return;
-  await startOperation(io.db, {
+  const started = await startOperation(io.db, {
     id: operation.id,
     worker: io.worker,
     leaseToken: null,
     generation: tenant.generation,
     kind: "preview",
   });
+  const { requestId } = operation;
+  const fields = { tenantId: tenant.id, operationId: operation.id, ...(requestId === null ? {} : { requestId }) };
+  await withLogFields(fields, () =>
+    inSpan("operation preview", operationSpan(started, tenant), () => compute(operation, tenant, io, signal)),
+  );
+}
+
+async function compute(operation: Operation, tenant: Tenant, io: ReconcileIO, signal?: AbortSignal): Promise<void> {
   const recorder = new Recorder(io.db, operation.id, (error) =>
     io.log.error({ err: error }, "a preview's events could not be stored"),
   );
@@ -51,6 +64,7 @@ export async function preview(operationId: number, io: ReconcileIO, signal?: Abo
   } catch (error) {
     await recorder.flush();
     const { reason, detail } = classify(error);
+    failCurrent(reason);
     const result = error instanceof EngineFailure ? error.result : undefined;
     await finishOperation(io.db, {
       ...result,

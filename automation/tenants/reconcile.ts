@@ -4,6 +4,8 @@ import { RESERVED } from "../cloudflare/call-counts.ts";
 import { CallMeter } from "../cloudflare/call-meter.ts";
 import { Fenced } from "../engine/engine.ts";
 import { redactor } from "../engine/redact.ts";
+import { addLogFields } from "../telemetry/log-fields.ts";
+import { failCurrent, inSpan } from "../telemetry/spans.ts";
 import { bringUp } from "./bring-up.ts";
 import { classify } from "./classify.ts";
 import { pauseAfter, recordDelay, recordInterruption } from "./delay.ts";
@@ -11,6 +13,7 @@ import { acquireLease, type Lease } from "./lease.ts";
 import { nextStep } from "./next-step.ts";
 import type { Operation } from "./operation.ts";
 import { TenantFailure } from "./reasons.ts";
+import { operationSpan } from "./operation-span.ts";
 import { Recorder } from "./recorder.ts";
 import { rememberPlan } from "./remember-plan.ts";
 import { credentialsId } from "./rotation.ts";
@@ -50,7 +53,12 @@ export async function reconcile(tenantId: number, io: ReconcileIO, stop?: AbortS
     const meter = new CallMeter(cloudflare.accountId, wanted.calls);
     try {
       const operation = await recordAttempt(io.db, lease, step, io.worker);
-      return await carryOut(io, lease, step, operation, meter, stop);
+      addLogFields({
+        operationId: operation.id,
+        ...(operation.requestId === null ? {} : { requestId: operation.requestId }),
+      });
+      const span = operationSpan(operation, lease.tenant);
+      return await inSpan(`operation ${step.kind}`, span, () => carryOut(io, lease, step, operation, meter, stop));
     } finally {
       await grant.reservation.settle(meter.made);
     }
@@ -79,7 +87,7 @@ async function carryOut(
   stop?: AbortSignal,
 ): Promise<Reconciled> {
   const recorder = new Recorder(io.db, operation.id, (error) =>
-    io.log.error({ err: error, operation: operation.id }, "an operation's events could not be stored"),
+    io.log.error({ err: error }, "an operation's events could not be stored"),
   );
   const timings: Record<string, number> = {};
   let hide = (text: string): string => text;
@@ -123,13 +131,13 @@ async function carryOut(
     await recorder.flush();
     if (lease.signal.aborted || error instanceof Fenced) throw lease.signal.aborted ? lease.signal.reason : error;
     const { reason, detail } = classify(error);
+    failCurrent(reason);
     if (reason === "cloudflare-limit") {
       const waitMs = await pauseAfter(io.cloudflare, meter.account, detail);
       const failure = { reason, detail: hide(detail), error, timings };
       return { kind: "delayed", retryInMs: await recordInterruption(io.db, lease, step, operation, failure, waitMs) };
     }
-    if (reason === "unexpected")
-      io.log.error({ err: error, operation: operation.id, tenant: lease.tenantId }, "a reconcile failed unexpectedly");
+    if (reason === "unexpected") io.log.error({ err: error }, "a reconcile failed unexpectedly");
     const retryInMs = await recordFailure(
       io.db,
       lease,

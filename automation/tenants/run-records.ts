@@ -7,6 +7,7 @@ import {
   abandonOperations,
   finishOperation,
   insertOperation,
+  type StartedOperation,
   startOperation,
   waitingOperation,
 } from "./operation-rows.ts";
@@ -20,7 +21,12 @@ export type ActiveStep = Exclude<Step, { kind: "nothing" }>;
 const SET_STATE = `update tenant_deployments set state = $2, updated_at = now() where id = $1`;
 
 /** Before anything is done, so that a crash leaves a trace: the state, and an operation that is running. */
-export async function recordAttempt(db: Database, lease: Lease, step: ActiveStep, worker: string): Promise<Operation> {
+export async function recordAttempt(
+  db: Database,
+  lease: Lease,
+  step: ActiveStep,
+  worker: string,
+): Promise<StartedOperation> {
   return db.transaction(async (tx) => {
     await checkLease(tx, lease);
     const { tenant, token } = lease;

@@ -7,6 +7,7 @@ import type { CallMeter } from "../cloudflare/call-meter.ts";
 import type { Database } from "../db/database.ts";
 import { type Engine, EngineFailure, type EngineResult } from "../engine/engine.ts";
 import { endOwner, isLeftBehind, locksIn, type StackLock } from "../engine/stack-lock.ts";
+import { inSpan } from "../telemetry/spans.ts";
 import type { Clouds } from "./clouds.ts";
 import type { Lease } from "./lease.ts";
 import type { Operation } from "./operation.ts";
@@ -54,7 +55,7 @@ export async function phase<T>(run: Run, name: string, work: () => Promise<T>): 
   run.recorder.phase(name);
   const began = performance.now();
   try {
-    return await work();
+    return await inSpan(name, {}, work);
   } finally {
     run.timings[`${name}Ms`] = (run.timings[`${name}Ms`] ?? 0) + Math.round(performance.now() - began);
   }

@@ -3,11 +3,12 @@ import { tenantStackName } from "../../components/program.ts";
 import type { EngineResult } from "../engine/engine.ts";
 import { update } from "./bring-up.ts";
 import { claim, onlyOurs } from "./claim.ts";
+import { enginePhase } from "./engine-phase.ts";
 import type { Findings } from "./findings.ts";
 import { TenantFailure } from "./reasons.ts";
 import { credentialsId } from "./rotation.ts";
 import { recordCredentials } from "./run-records.ts";
-import { metered, phase, type Run, withStaleLockBroken } from "./run.ts";
+import { phase, type Run } from "./run.ts";
 
 const ABSENCE_WITHIN_MS = 10_000;
 
@@ -20,17 +21,13 @@ export async function tearDown(run: Run): Promise<EngineResult> {
   const { adopt } = await claim(run);
   if (Object.keys(adopt).length > 0) await update(run, { adopt });
   else if (await isOutdated(run)) await renewCredentials(run);
-  const result = await phase(run, "engine", () =>
-    withStaleLockBroken(run, () =>
-      metered(run, "destroy", () =>
-        run.io.engine.destroy({
-          stack: tenantStackName(run.settings.subdomain),
-          signal: run.signal,
-          onEvent: run.recorder.event,
-          secrets: run.secrets,
-        }),
-      ),
-    ),
+  const result = await enginePhase(run, "destroy", (onEvent) =>
+    run.io.engine.destroy({
+      stack: tenantStackName(run.settings.subdomain),
+      signal: run.signal,
+      onEvent,
+      secrets: run.secrets,
+    }),
   );
   await phase(run, "absence", () => proveAbsence(run));
   return result;

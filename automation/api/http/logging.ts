@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { RequestHandler } from "express";
 import type { Logger } from "pino";
 import { pinoHttp } from "pino-http";
+import type { LogFields } from "../../telemetry/log-fields.ts";
 import type { Caller } from "../auth/caller.ts";
 
 /** Never in a log, wherever somebody puts them. For the server's root logger too. */
@@ -29,7 +30,7 @@ export function loggedError(error: unknown): Record<string, unknown> {
 }
 
 interface Local {
-  readonly locals?: { readonly requestId?: string; readonly caller?: Caller };
+  readonly locals?: { readonly requestId?: string; readonly caller?: Caller; readonly logFields?: LogFields };
 }
 
 /** One line for each request: who, what, how long. Headers and bodies are left out, not blanked out. */
@@ -45,7 +46,11 @@ export function logRequests(log: Logger): RequestHandler {
     },
     customSuccessMessage: (req, res) => `${req.method} ${pathOf(req)} ${res.statusCode}`,
     customErrorMessage: (req, res) => `${req.method} ${pathOf(req)} ${res.statusCode}`,
-    customProps: (_req, res) => (res.locals?.caller === undefined ? {} : { user: res.locals.caller.subject }),
+    // The line is written when the request is over, outside of its context.
+    customProps: (_req, res) => ({
+      ...res.locals?.logFields,
+      ...(res.locals?.caller === undefined ? {} : { user: res.locals.caller.subject }),
+    }),
     wrapSerializers: false,
     serializers: {
       req: (req: IncomingMessage) => ({ method: req.method, path: pathOf(req), from: req.socket.remoteAddress }),

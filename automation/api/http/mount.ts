@@ -1,6 +1,7 @@
 import type { Express, Request, Response } from "express";
 import { FieldError } from "../../../components/field-error.ts";
 import type { Queryable } from "../../db/database.ts";
+import { addLogFields, type LogFields } from "../../telemetry/log-fields.ts";
 import { ACCESS } from "../access.ts";
 import { authorise, callerOf } from "../auth/authenticate.ts";
 import type { Caller } from "../auth/caller.ts";
@@ -54,6 +55,7 @@ async function answer(bound: BoundEndpoint, req: Request, res: Response, context
   if (!UNLIMITED.has(route)) await context.limits.requests(req, res);
   if (caller !== undefined) authorise(caller, route);
   const valid = validate(bound.endpoint, req);
+  addLogFields(idsOf(route, req.params));
 
   const key = req.get("idempotency-key");
   const idempotent = req.method === "POST" && key !== undefined && caller !== undefined;
@@ -85,6 +87,14 @@ async function answer(bound: BoundEndpoint, req: Request, res: Response, context
   } finally {
     limit.done();
   }
+}
+
+/** What the path names, for the log. */
+function idsOf(route: string, { id }: Request["params"]): LogFields {
+  const number = Number(id);
+  if (!Number.isSafeInteger(number)) return {};
+  if (route.includes("/api/tenants/{id}")) return { tenantId: number };
+  return route.includes("/api/operations/{id}") ? { operationId: number } : {};
 }
 
 function keyed(
