@@ -46,6 +46,8 @@ make_account() {
   if [ -L "$home" ] || [ -L "$home/.ssh" ]; then fail "$home or $home/.ssh is a link. Remove it."; fi
   install -d -m 0755 -o root -g root "$home"
   install -d -m 0755 -o root -g root "$home/.ssh"
+  # Such as what an account is given when it is made.
+  find "$home" -xdev -user "$ACCOUNT" -exec chown -h root:root '{}' +
 }
 
 # Each is renamed into place: a run that has begun goes on with what it began with.

@@ -68,6 +68,12 @@ take_over() {
 \set template_role `printenv TEMPLATE_ROLE`
 \set modules `printenv MODULES`
 \set language `printenv LANGUAGE`
+select pg_get_userbyid(datdba) = current_user and coalesce(shobj_description(oid, 'pg_database'), :'mark') = :'mark' as ours
+  from pg_database where datname = :'database' \gset
+\if :ours
+\else
+  do $$ begin raise 'this database is not this tenant''s: it has another owner or another mark'; end $$;
+\endif
 revoke all on database :"database" from public;
 grant connect, create, temporary on database :"database" to :"role";
 grant create, usage on schema public to :"role";

@@ -20,7 +20,12 @@ const SAID: readonly [string, string, string][] = [
     "ssh: handshake failed: ssh: unable to authenticate, attempted methods [none publickey]",
     "host-login-refused",
   ],
-  [command, 'Process exited with status 3: running "bash -s -- up": disk full', "host-script-failed"],
+  [command, 'Process exited with status 3: running "sudo -n /x/connector up": disk full', "host-script-failed"],
+  [
+    command,
+    `Process exited with status 64: running "sudo -n /x/connector up": odoosaas: this host's commands are of another release than the program (here a, wanted b).`,
+    "host-commands-other",
+  ],
   [
     postgres,
     'error detecting capabilities: pq: password authentication failed for user "admin"',
