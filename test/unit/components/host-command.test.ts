@@ -103,7 +103,7 @@ const PARTICULAR: Record<string, readonly string[]> = {
   ADMIN_PASSWORD_HASH: ["", "plain", "$pbkdf2-sha512$1$a$b'", "$pbkdf2-sha256$25000$a$b"],
   BASE_URL: ["", "file:///etc/passwd", "http://a/../..?x", "http://a b", "ftp://a", "http://user@a"],
   CUSTOM_DOMAINS: ["shop", "shop.example.org ", "shop.example.org  b.c", "*.example.org", ".org"],
-  COMPANY_NAME: ["a\u0007b", "a\u001b[2J", "x".repeat(801)],
+  COMPANY_NAME: ["a\u0007b", "a\u001b[2J", "x".repeat(16_400)],
   LANGUAGE: ["fr_fr", "../fr", "french_FR"],
   COUNTRY: ["fr", "FRA"],
   ODOO_PORT: ["", "80690000", "80 69", "0x50"],
