@@ -3,6 +3,8 @@ import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import express from "express";
+import { assignRequestId } from "../../../automation/api/http/request-id.ts";
+import { traceRequests } from "../../../automation/api/http/tracing.ts";
 import { Database } from "../../../automation/db/database.ts";
 import { Listener } from "../../../automation/db/listener.ts";
 import { migrate } from "../../../automation/db/migrate.ts";
@@ -74,6 +76,10 @@ export async function openShop(
   const database = await newDatabase(t, postgres);
   const queue = await QueueDouble.create(database);
   const app = express();
+  app.use(assignRequestId, traceRequests, (_req, res, next) => {
+    res.locals["route"] = "POST /webhook/stripe";
+    next();
+  });
   app.use(webhookRoute({ database, queue, settings: { webhookSecrets: [WEBHOOK_SECRET], livemode: false } }));
   const server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
