@@ -40,8 +40,12 @@ export async function onGround<T>(measure: (ground: Ground) => Promise<T>): Prom
     for (const work of undone.toReversed()) await work().catch((error: unknown) => say(String(error)));
     const instance = findInstance(name);
     if (instance) await resetInstance(instance, { caches: false });
+    if (stop.signal.aborted) process.exit(INTERRUPTED);
   }
 }
+
+/** As a shell calls a command that Ctrl-C ended. */
+const INTERRUPTED = 130;
 
 /** Ctrl-C. */
 export class Interrupted extends Error {
