@@ -20,6 +20,7 @@ import { LiveClouds } from "./tenants/clouds.ts";
 import { DatabaseTenants } from "./tenants/database-tenants.ts";
 import { PlatformSource } from "./tenants/platform-source.ts";
 import { edgeProbe } from "./tenants/probe.ts";
+import { DatabaseTunnels } from "./tunnels/database-tunnels.ts";
 import { type RunningWorker, startWorker } from "./worker.ts";
 
 /**
@@ -110,6 +111,7 @@ export async function serve(settings: ServerSettings, log: Logger, stopping: Abo
         log,
         database: db,
         tenants,
+        standaloneTunnels: new DatabaseTunnels({ db, queue, platform: platform.settings }),
         queue,
         cloudflareBudget: cloudflare,
         platform: platform.settings,

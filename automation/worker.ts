@@ -11,8 +11,9 @@ import { sweepClocks } from "./stripe/clocks.ts";
 import { withLogFields } from "./telemetry/log-fields.ts";
 import type { StripeDeps } from "./stripe/deps.ts";
 import { preview } from "./tenants/preview.ts";
-import { reconcile } from "./tenants/reconcile.ts";
+import { reconcile, reconcileStack } from "./tenants/reconcile.ts";
 import type { ReconcileIO } from "./tenants/run.ts";
+import { TUNNELS } from "./tunnels/tunnel-target.ts";
 
 export interface WorkerParts {
   readonly io: ReconcileIO;
@@ -48,9 +49,18 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     log.info({ ...result, ms: Math.round(performance.now() - began) }, "reconcile");
     if (result.kind === "done" && result.again) await queue.enqueueReconcile(db, tenantId, Priority.change);
   };
+  // Nothing of it is on the PostgreSQL server, so it needs no permit.
+  const reconcileTunnel = async (id: number): Promise<void> =>
+    withLogFields({ standaloneTunnelId: id }, async () => {
+      const began = performance.now();
+      const result = await reconcileStack(TUNNELS, id, io, abandon.signal);
+      log.info({ ...result, ms: Math.round(performance.now() - began) }, "reconcile");
+      if (result.kind === "done" && result.again) await queue.enqueueTunnel(db, id, Priority.change);
+    });
   await queue.work(
     {
       reconcile: reconcileOne,
+      tunnel: reconcileTunnel,
       stripeEvent: (eventId) => handleStripeEvent(eventId, stripe),
       preview: (operationId) => preview(operationId, io, abandon.signal),
     },

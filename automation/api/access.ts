@@ -36,6 +36,7 @@ export const ACCESS = {
   // Visitors' addresses may stand in a log.
   "GET /api/tunnels/{id}/logs": "operator",
   "POST /api/tunnels/{id}/restart": "operator",
+  "POST /api/tunnels/{id}/retry": "operator",
   "GET /api/tunnels/subscription/{subscription_id}/tunnel": "viewer",
 
   "GET /api/operations": "viewer",

@@ -7,13 +7,13 @@ import type { TunnelHealth } from "../metrics/tunnel-health.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { ReadinessCheck } from "../readiness.ts";
 import type { Tenants } from "../tenants/tenants.ts";
+import type { StandaloneTunnels } from "../tunnels/standalone-tunnels.ts";
 import type { VerifyToken } from "./auth/tokens.ts";
 import type { ConnectorUnits } from "./host/connector-units.ts";
 import type { StreamSlots } from "./http/event-stream.ts";
 import type { ApiSettings } from "./settings.ts";
 import type { SecretState } from "../secrets/live-secrets.ts";
 import type { CloudflareTunnels } from "./tunnels/cloudflare-view.ts";
-import type { StandaloneTunnels } from "./tunnels/standalone-tunnels.ts";
 
 /** All that the API works with; `startApi` (start.ts) makes what is not the core's. */
 export interface ApiDeps {

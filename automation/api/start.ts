@@ -10,6 +10,7 @@ import { TunnelHealth } from "../metrics/tunnel-health.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { ReadinessCheck } from "../readiness.ts";
 import type { Tenants } from "../tenants/tenants.ts";
+import type { StandaloneTunnels } from "../tunnels/standalone-tunnels.ts";
 import { createApp } from "./app.ts";
 import { tokenVerifier } from "./auth/tokens.ts";
 import type { ApiDeps } from "./deps.ts";
@@ -20,7 +21,6 @@ import { loggedError } from "./http/logging.ts";
 import { listen } from "./listen.ts";
 import type { ApiSettings } from "./settings.ts";
 import { cloudflareTunnels } from "./tunnels/cloudflare-view.ts";
-import type { StandaloneTunnels } from "./tunnels/standalone-tunnels.ts";
 
 export interface ApiParts {
   readonly settings: ApiSettings;

@@ -6,7 +6,8 @@ import { facts, table } from "./terminal.ts";
 
 export interface OperationAnswer {
   readonly id: number;
-  readonly tenant_id: number;
+  /** null: of a container's own tunnel. */
+  readonly tenant_id: number | null;
   readonly kind: string;
   readonly status: string;
   readonly queued_at: string;
@@ -36,7 +37,7 @@ export function operationCommands(program: Command, session: Session): void {
       const rows = (answer["operations"] as OperationAnswer[]).map(
         ({ id, tenant_id, kind, status: state, queued_at, seconds }) => [
           String(id),
-          String(tenant_id),
+          String(tenant_id ?? ""),
           kind,
           state,
           queued_at,

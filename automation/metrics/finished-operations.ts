@@ -1,6 +1,8 @@
 import type { Queryable } from "../db/database.ts";
 
 export interface FinishedOperation {
+  /** Of a tenant; otherwise of a container's own tunnel. */
+  readonly ofTenant: boolean;
   readonly kind: string;
   readonly status: string;
   /** From queued to finished. */
@@ -11,7 +13,7 @@ export interface FinishedOperation {
 const LOOK_BACK_SECONDS = 60;
 
 const NEWS = `
-  select id, kind, status, finished_at, extract(epoch from finished_at - queued_at)::float8 as seconds
+  select id, tenant_id is not null as "ofTenant", kind, status, finished_at, extract(epoch from finished_at - queued_at)::float8 as seconds
   from operations
   where finished_at > $1 and status in ('succeeded', 'failed', 'stalled', 'superseded')
   order by finished_at limit 10000`;

@@ -13,7 +13,7 @@ const PROVISIONING = `
     percentile_cont(0.5) within group (order by extract(epoch from finished_at - queued_at))::float8 as p50_seconds,
     percentile_cont(0.95) within group (order by extract(epoch from finished_at - queued_at))::float8 as p95_seconds
   from operations
-  where kind = 'provision' and status = 'succeeded' and finished_at > now() - make_interval(days => $1)`;
+  where tenant_id is not null and kind = 'provision' and status = 'succeeded' and finished_at > now() - make_interval(days => $1)`;
 
 export async function provisioningTimes(db: Queryable, days: number): Promise<ProvisioningTimes> {
   const { rows } = await db.query<{ count: number; p50_seconds: number | null; p95_seconds: number | null }>(

@@ -23,6 +23,8 @@ export interface BossQueueOptions {
 
 export interface Handlers {
   reconcile: (tenantId: number, signal: AbortSignal) => Promise<void>;
+  /** Of a container's own tunnel. */
+  tunnel: (standaloneTunnelId: number, signal: AbortSignal) => Promise<void>;
   stripeEvent: (eventId: string, signal: AbortSignal) => Promise<void>;
   preview: (operationId: number, signal: AbortSignal) => Promise<void>;
 }
@@ -103,10 +105,17 @@ export class BossQueue implements Queue {
   }
 
   async enqueueReconcile(tx: Queryable, tenantId: number, priority: number = Priority.change): Promise<void> {
+    await this.#enqueue(tx, { tenantId }, await groupOf(tx, GROUP_OF_TENANT, tenantId), priority);
+  }
+
+  async enqueueTunnel(tx: Queryable, tunnelId: number, priority: number = Priority.change): Promise<void> {
+    await this.#enqueue(tx, { tunnelId }, await groupOf(tx, GROUP_OF_TUNNEL, tunnelId), priority);
+  }
+
+  async #enqueue(tx: Queryable, data: ReconcileJob, group: JobGroup, priority: number): Promise<void> {
     const db = asDb(tx);
-    const singletonKey = String(tenantId);
-    const group = await groupOf(tx, tenantId);
-    const id = await this.#boss.send("reconcile", { tenantId }, { db, singletonKey, priority, ...group });
+    const singletonKey = keyOf(data);
+    const id = await this.#boss.send("reconcile", data, { db, singletonKey, priority, ...group });
     if (id !== null || priority === Priority.background) return;
     // One waits already. It will read the row as it is then; only its place in the queue may have to change.
     const [waiting] = await this.#boss.findJobs("reconcile", { db, key: singletonKey, queued: true, limit: 1 });
@@ -115,15 +124,24 @@ export class BossQueue implements Queue {
   }
 
   /** Queues those that do not wait already, in one statement. */
-  async enqueueDue(tenants: readonly { id: number; containerId: number }[]): Promise<void> {
-    if (tenants.length === 0) return;
-    const jobs = tenants.map(({ id, containerId }) => ({
-      data: { tenantId: id },
-      singletonKey: String(id),
+  async enqueueDue({
+    tenants,
+    tunnels,
+  }: {
+    readonly tenants: readonly Due[];
+    readonly tunnels: readonly Due[];
+  }): Promise<void> {
+    const job = (data: ReconcileJob, containerId: number) => ({
+      data,
+      singletonKey: keyOf(data),
       priority: Priority.background,
       group: { id: `host-${containerId}` },
-    }));
-    await this.#boss.insert("reconcile", jobs);
+    });
+    const jobs = [
+      ...tenants.map(({ id, containerId }) => job({ tenantId: id }, containerId)),
+      ...tunnels.map(({ id, containerId }) => job({ tunnelId: id }, containerId)),
+    ];
+    if (jobs.length > 0) await this.#boss.insert("reconcile", jobs);
   }
 
   async enqueuePreview(tx: Transaction, operationId: number): Promise<void> {
@@ -158,9 +176,10 @@ export class BossQueue implements Queue {
   /** Hands out jobs from now on. */
   async work(handlers: Handlers, limits: WorkLimits): Promise<void> {
     this.#worksSince = Date.now();
-    const reconcile = async ({ data, signal }: Job<{ tenantId: number }>): Promise<void> => {
+    const reconcile = async ({ data, signal }: Job<ReconcileJob>): Promise<void> => {
       if (await this.isPaused()) return; // the sweep queues what is due when the pause ends
-      await handlers.reconcile(data.tenantId, signal);
+      if ("tunnelId" in data) await handlers.tunnel(data.tunnelId, signal);
+      else await handlers.reconcile(data.tenantId, signal);
     };
     const heartbeat = { heartbeatRefreshSeconds: 5 };
     await this.#workers("reconcile", limits.reconciles, { ...heartbeat, groupConcurrency: limits.perHost }, reconcile);
@@ -232,10 +251,20 @@ export class BossQueue implements Queue {
   }
 }
 
-const GROUP_OF = `select container_id as "containerId" from tenant_deployments where id = $1`;
+/** Whose stack is to be run; a tunnel's is a container's own. */
+type ReconcileJob = { readonly tenantId: number } | { readonly tunnelId: number };
+type JobGroup = { readonly group?: { readonly id: string } };
+type Due = { readonly id: number; readonly containerId: number };
 
-async function groupOf(db: Queryable, tenantId: number): Promise<{ group?: { id: string } }> {
-  const { rows } = await db.query<{ containerId: number }>(GROUP_OF, [tenantId]);
+function keyOf(job: ReconcileJob): string {
+  return "tunnelId" in job ? `tunnel-${job.tunnelId}` : String(job.tenantId);
+}
+
+const GROUP_OF_TENANT = `select container_id as "containerId" from tenant_deployments where id = $1`;
+const GROUP_OF_TUNNEL = `select container_id as "containerId" from standalone_tunnels where id = $1`;
+
+async function groupOf(db: Queryable, text: string, id: number): Promise<JobGroup> {
+  const { rows } = await db.query<{ containerId: number }>(text, [id]);
   return rows[0] === undefined ? {} : { group: { id: `host-${rows[0].containerId}` } };
 }
 

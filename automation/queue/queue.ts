@@ -14,6 +14,8 @@ export const Priority = {
 export interface Queue {
   /** One active and one waiting reconcile per tenant: a second request while one waits only raises its priority. */
   enqueueReconcile(tx: Transaction, tenantId: number, priority?: number): Promise<void>;
+  /** The same for a container's own tunnel. */
+  enqueueTunnel(tx: Transaction, standaloneTunnelId: number, priority?: number): Promise<void>;
   /** A preview never waits behind the tenant's reconcile. */
   enqueuePreview(tx: Transaction, operationId: number): Promise<void>;
   /** `id` of a row of stripe_events. */

@@ -7,6 +7,8 @@ export interface LogFields {
   requestId?: string;
   eventId?: string;
   tenantId?: number;
+  /** Of a container's own tunnel. */
+  standaloneTunnelId?: number;
   operationId?: number;
 }
 

@@ -1,4 +1,3 @@
-import { tenantStackName } from "../../components/program.ts";
 import { hostname } from "../../components/tenant/names.ts";
 import type { Adoption } from "../../components/tenant/tenant.ts";
 import { compareWithState, type Findings, repairedState, type StateRepair, takenBy } from "./findings.ts";
@@ -17,24 +16,22 @@ export interface Claim {
  * cheap path: after a successful run the state is known to be right, and nothing is asked.
  */
 export async function claim(run: Run): Promise<Claim> {
-  const { tenant, takenOver } = run.lease;
-  const settled =
-    (tenant.state === "active" || tenant.state === "suspended") && tenant.attempts === 0 && tenant.tunnelId !== null;
+  const { row, takenOver } = run.lease;
+  const settled = (row.state === "active" || row.state === "suspended") && row.attempts === 0 && row.tunnelId !== null;
   if (settled && !takenOver) return { adopt: {}, found: {} };
   return phase(run, "claim", async () => {
-    const stack = tenantStackName(run.settings.subdomain);
-    const isNew = !tenant.claimed && tenant.attempts === 0 && !takenOver && run.step.kind !== "delete";
+    const { name, stack, host } = run.target;
+    const isNew = !row.claimed && row.attempts === 0 && !takenOver && run.step.kind !== "delete";
     const made = isNew ? run.io.engine.createStack(stack, run.signal) : undefined;
     made?.catch(() => {}); // awaited below; the look may fail first
-    const found = await run.clouds.look(run.settings);
-    const name = hostname(run.settings.subdomain, run.platform.domain);
-    const taken = takenBy(run.settings.subdomain, name, found, {
-      odooRole: run.host.odoo.role,
-      claimed: tenant.claimed,
+    const found = await run.target.look();
+    const taken = takenBy(name, hostname(name, run.platform.domain), found, {
+      odooRole: host.odoo.role,
+      claimed: row.claimed,
     });
     if (run.step.kind !== "delete") {
       if (taken.length > 0) throw new TenantFailure("name-taken", taken.join("; "));
-      if (!tenant.claimed) await recordClaim(run.io.db, run.lease);
+      if (!row.claimed) await recordClaim(run.io.db, run.lease);
     }
     await made;
     // Nothing there and nothing tried: the state has nothing to be compared with.
@@ -50,11 +47,11 @@ async function repairState(run: Run, stack: string, found: Findings): Promise<Ad
   if (repair.gone.includes("database") && run.step.kind !== "delete") {
     throw new TenantFailure(
       "database-missing",
-      `the database ${run.settings.subdomain} is in the stack's state, but not on the PostgreSQL server`,
+      `the database ${run.target.name} is in the stack's state, but not on the PostgreSQL server`,
     );
   }
   if (state !== undefined && (repair.forget.length > 0 || repair.pending.length > 0)) {
-    await recordRepair(run.io.db, run.lease, run.io.worker, "tenant.repair", summary(repair));
+    await recordRepair(run.io.db, run.lease, run.io.worker, "repair", summary(repair));
     run.recorder.phase("repair", summary(repair));
     // Saving a state takes the stack's lock, which the interrupted run may have left behind.
     await withStaleLockBroken(run, () => run.io.engine.importState(stack, repairedState(state, repair)));
@@ -70,9 +67,8 @@ function summary(repair: StateRepair): Record<string, unknown> {
 /** What belongs to another stays out of everything that follows. */
 export function onlyOurs(run: Run, found: Findings): Findings {
   const { tunnel, record, role, database } = found;
-  const owner = { odooRole: run.host.odoo.role, claimed: run.lease.tenant.claimed };
-  const databaseIsOurs =
-    database !== undefined && takenBy(run.settings.subdomain, "", { database }, owner).length === 0;
+  const owner = { odooRole: run.target.host.odoo.role, claimed: run.lease.row.claimed };
+  const databaseIsOurs = database !== undefined && takenBy(run.target.name, "", { database }, owner).length === 0;
   return {
     ...(tunnel?.ours === true && { tunnel }),
     ...(record?.ours === true && { record }),

@@ -2,8 +2,16 @@ import Cloudflare from "cloudflare";
 import pg from "pg";
 import type { PlatformSettings } from "../../components/settings/platform-settings.ts";
 import type { TenantSettings } from "../../components/settings/tenant-settings.ts";
-import { databaseName, hostname, ownershipMark, roleName, tunnelName } from "../../components/tenant/names.ts";
-import { derivePassword, deriveTunnelSecret } from "../../components/tenant/secrets.ts";
+import type { TunnelSettings } from "../../components/settings/tunnel-settings.ts";
+import {
+  databaseName,
+  hostname,
+  ownershipMark,
+  roleName,
+  tunnelName,
+  tunnelOwnershipMark,
+} from "../../components/tenant/names.ts";
+import { derivePassword, deriveStandaloneTunnelSecret, deriveTunnelSecret } from "../../components/tenant/secrets.ts";
 import type { Findings } from "./findings.ts";
 import type { CloudflareBudget } from "../cloudflare/budget.ts";
 import { meteredFetch, type Pay } from "../cloudflare/metered-fetch.ts";
@@ -13,6 +21,8 @@ import { type ReasonKey, TenantFailure } from "./reasons.ts";
 export interface Clouds {
   /** What bears the tenant's names. Throws TenantFailure when a cloud cannot be asked. */
   look(tenant: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings>;
+  /** What bears the names of a container's own tunnel. */
+  lookForTunnel(tunnel: Pick<TunnelSettings, "label" | "secretGeneration">): Promise<Findings>;
   /** Ids of the connectors that a tunnel has now. */
   connectors(tunnelId: string): Promise<readonly string[]>;
   /** Closes a connector's connections. One that has the tunnel's present token comes back. */
@@ -69,12 +79,28 @@ export class LiveClouds implements Clouds {
   }
 
   async look(tenant: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings> {
+    const { masterKey, id } = this.#platform;
+    const { subdomain, secretGeneration } = tenant;
+    const secrets = allTo(secretGeneration.tunnel, (n) => deriveTunnelSecret(masterKey, subdomain, n));
     const [tunnel, record, rest] = await Promise.all([
-      this.#tunnel(tenant),
-      this.#record(tenant.subdomain),
+      this.#tunnel(tunnelName(subdomain), secrets),
+      this.#record(subdomain, ownershipMark(id, subdomain)),
       this.#inPostgres(tenant),
     ]);
     return { ...(tunnel && { tunnel }), ...(record && { record }), ...rest };
+  }
+
+  async lookForTunnel({
+    label,
+    secretGeneration,
+  }: Pick<TunnelSettings, "label" | "secretGeneration">): Promise<Findings> {
+    const { masterKey, id } = this.#platform;
+    const secrets = allTo(secretGeneration, (n) => deriveStandaloneTunnelSecret(masterKey, label, n));
+    const [tunnel, record] = await Promise.all([
+      this.#tunnel(tunnelName(label), secrets),
+      this.#record(label, tunnelOwnershipMark(id, label)),
+    ]);
+    return { ...(tunnel && { tunnel }), ...(record && { record }) };
   }
 
   async connectors(tunnelId: string): Promise<readonly string[]> {
@@ -97,37 +123,27 @@ export class LiveClouds implements Clouds {
   }
 
   /** Ours when its token holds the secret that we derive, of this or an earlier generation. */
-  async #tunnel({
-    subdomain,
-    secretGeneration,
-  }: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings["tunnel"]> {
+  async #tunnel(name: string, secrets: readonly string[]): Promise<Findings["tunnel"]> {
     const account_id = this.#platform.cloudflare.accountId;
     return this.#asking(async () => {
       const tunnels = this.#cloudflare.zeroTrust.tunnels.cloudflared;
-      const page = await tunnels.list({ account_id, name: tunnelName(subdomain), is_deleted: false });
-      const id = page.result.find(({ name, deleted_at }) => name === tunnelName(subdomain) && !deleted_at)?.id;
+      const page = await tunnels.list({ account_id, name, is_deleted: false });
+      const id = page.result.find((tunnel) => tunnel.name === name && !tunnel.deleted_at)?.id;
       if (id === undefined) return undefined;
       const { s: secret } = JSON.parse(
         Buffer.from(await tunnels.token.get(id, { account_id }), "base64").toString(),
       ) as { s?: string };
-      const generations = Array.from({ length: secretGeneration.tunnel }, (_, index) => index + 1);
-      return {
-        id,
-        ours: generations.some(
-          (generation) => secret === deriveTunnelSecret(this.#platform.masterKey, subdomain, generation),
-        ),
-      };
+      return { id, ours: secrets.some((ours) => ours === secret) };
     });
   }
 
-  async #record(subdomain: string): Promise<Findings["record"]> {
-    const name = hostname(subdomain, this.#platform.domain);
+  async #record(label: string, mark: string): Promise<Findings["record"]> {
+    const name = hostname(label, this.#platform.domain);
     return this.#asking(async () => {
       const { result } = await this.#cloudflare.dns.records.list({
         zone_id: this.#platform.cloudflare.zoneId,
         name: { exact: name },
       });
-      const mark = ownershipMark(this.#platform.id, subdomain);
       const another = result.find(({ comment }) => comment !== mark);
       const found = another ?? result[0];
       return found && { id: found.id, ours: another === undefined, is: `${found.type} ${String(found.content)}` };
@@ -206,6 +222,11 @@ export class LiveClouds implements Clouds {
       connectionTimeoutMillis: 10_000,
     };
   }
+}
+
+/** A secret's generations, the first to the newest. */
+function allTo(newest: number, derive: (generation: number) => string): string[] {
+  return Array.from({ length: newest }, (_, index) => derive(index + 1));
 }
 
 const FIND = `

@@ -14,6 +14,7 @@ import { placeTenant } from "./placement.ts";
 import { listTenants, readCursor, writeCursor } from "./tenant-list.ts";
 import { rotated, type RotatableSecret, wantedSecrets } from "./rotation.ts";
 import * as rows from "./tenant-rows.ts";
+import { lockPlaces, refuseTunnelsOwn } from "./tunnel-conflicts.ts";
 import type { Tenant, TenantState } from "./tenant.ts";
 import type { Accepted, Actor, ChangeOptions, NewTenant, Page, TenantQuery, Tenants, WishChange } from "./tenants.ts";
 import { changedWish, kindOfRun, needsRun } from "./wish.ts";
@@ -55,7 +56,8 @@ export class DatabaseTenants implements Tenants {
     const somewhere = { ...wanted, containerId: input.containerId ?? platform.hosts[0]?.id ?? 1 };
     checkWish(somewhere, platform, { subdomain: true, plan: true });
     return this.#within(options.tx, async (tx) => {
-      await tx.query("select pg_advisory_xact_lock(hashtext('odoosaas.placement'))"); // two requests must not take the last place
+      await lockPlaces(tx); // two requests must not take the last place
+      await refuseTunnelsOwn(tx, input);
       const containerId = placeTenant(platform.hosts, await rows.countByHost(tx), input.containerId);
       const tenant = await rows.insertTenant(tx, { ...wanted, containerId });
       if (tenant === undefined) throw await takenError(tx, input);
@@ -153,7 +155,7 @@ export class DatabaseTenants implements Tenants {
       if (tenant.state === "deleted") throw new TenantIsDeleted(id);
       const operation = await insertOperation(tx, {
         ...requested(by),
-        tenantId: id,
+        of: { tenantId: id },
         kind: "preview",
         generation: tenant.generation,
       });
@@ -198,7 +200,7 @@ export class DatabaseTenants implements Tenants {
     const kind = kindOfRun(tenant);
     const operation = await insertOperation(tx, {
       ...requested(by),
-      tenantId: tenant.id,
+      of: { tenantId: tenant.id },
       kind,
       generation: tenant.generation,
     });

@@ -7,10 +7,11 @@ import { finishOperation, insertOperation, waitingOperation } from "./operation-
 import type { Operation } from "./operation.ts";
 import type { ReasonKey } from "./reasons.ts";
 import type { ActiveStep, Failure } from "./run-records.ts";
+import type { StackTable } from "./stack-row.ts";
 
 // updated_at stays: who waits longest is queued first.
-const SET_DELAYED = `
-  update tenant_deployments set
+const SET_DELAYED = ({ name }: StackTable): string => `
+  update ${name} set
     state = coalesce($2, state), state_reason = $3, state_detail = $4,
     retry_at = now() + make_interval(secs => $5::double precision / 1000), lease_owner = null, lease_until = null
   where id = $1`;
@@ -23,7 +24,7 @@ export async function recordDelay(db: Database, lease: Lease, waitMs: number): P
   await db.transaction(async (tx) => {
     await checkLease(tx, lease);
     const detail = "waits for room in the platform's budget of Cloudflare's API calls";
-    await tx.query(SET_DELAYED, [lease.tenantId, null, REASON, detail, retryInMs]);
+    await tx.query(SET_DELAYED(lease.table), [lease.id, null, REASON, detail, retryInMs]);
   });
   return retryInMs;
 }
@@ -45,7 +46,7 @@ export async function recordInterruption(
   const result = error instanceof EngineFailure ? error.result : undefined;
   await db.transaction(async (tx) => {
     await checkLease(tx, lease);
-    await tx.query(SET_DELAYED, [lease.tenantId, step.during, reason, detail.slice(0, 2_000), retryInMs]);
+    await tx.query(SET_DELAYED(lease.table), [lease.id, step.during, reason, detail.slice(0, 2_000), retryInMs]);
     await finishOperation(tx, {
       id: operation.id,
       status: "superseded",
@@ -55,9 +56,10 @@ export async function recordInterruption(
       timings,
       error: `${reason}: ${detail}`,
     });
-    if ((await waitingOperation(tx, lease.tenantId)) !== undefined) return; // a newer wish's
-    const { tenantId, kind, generation, requestedBy, requestId } = operation;
-    await insertOperation(tx, { tenantId, kind, generation, requestedBy, requestId });
+    const of = lease.table.owner(lease.id);
+    if ((await waitingOperation(tx, of)) !== undefined) return; // a newer wish's
+    const { kind, generation, requestedBy, requestId } = operation;
+    await insertOperation(tx, { of, kind, generation, requestedBy, requestId });
   });
   return retryInMs;
 }

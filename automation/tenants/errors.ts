@@ -1,4 +1,5 @@
 import { FieldError } from "../../components/field-error.ts";
+import { tunnelName } from "../../components/tenant/names.ts";
 
 export class InvalidSubdomain extends FieldError {}
 
@@ -18,6 +19,18 @@ export class SubscriptionTaken extends FieldError {
       field: "subscription_id",
       value: subscriptionId,
       remedy: "Change that tenant, or delete it first.",
+    });
+  }
+}
+
+/** A container that is no tenant is reached for it. */
+export class SubscriptionHasTunnel extends FieldError {
+  constructor(subscriptionId: string, label: string) {
+    const name = tunnelName(label);
+    super(`subscription ${subscriptionId} already has ${name}, the tunnel of a container that is no tenant`, {
+      field: "subscription_id",
+      value: subscriptionId,
+      remedy: `Use another subscription, or remove that tunnel first: DELETE /api/tunnels/${name}`,
     });
   }
 }

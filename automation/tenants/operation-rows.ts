@@ -1,42 +1,49 @@
 import type { Queryable } from "../db/database.ts";
 import { currentTraceparent } from "../telemetry/spans.ts";
 import type { Operation, OperationEvent, OperationKind, OperationStatus } from "./operation.ts";
+import type { OperationOwner } from "./stack-row.ts";
 
 export const OPERATION_COLUMNS = `
-  id, tenant_id as "tenantId", kind, generation, status, requested_by as "requestedBy", request_id as "requestId",
-  worker, queued_at as "queuedAt", started_at as "startedAt", finished_at as "finishedAt", changes, resources,
-  diagnostics, timings, error`;
+  id, tenant_id as "tenantId", standalone_tunnel_id as "standaloneTunnelId", kind, generation, status,
+  requested_by as "requestedBy", request_id as "requestId", worker, queued_at as "queuedAt", started_at as "startedAt",
+  finished_at as "finishedAt", changes, resources, diagnostics, timings, error`;
 
 /** Every change of an operation's status and every event is announced here by a trigger; the payload is its id. */
 export const OPERATIONS_CHANNEL = "odoosaas_operations";
 
 export interface OperationInsert {
-  tenantId: number;
+  of: OperationOwner;
   kind: OperationKind;
   generation: number;
   requestedBy: string;
   requestId: string | null;
 }
 
-const SUPERSEDE = `
-  update operations set status = 'superseded', finished_at = now()
-  where tenant_id = $1 and status = 'queued' and kind not in ('preview', 'restart')`;
+/** By column, so that its index serves. */
+function owned(by: OperationOwner): [column: "tenant_id" | "standalone_tunnel_id", id: number] {
+  return "tenantId" in by ? ["tenant_id", by.tenantId] : ["standalone_tunnel_id", by.standaloneTunnelId];
+}
 
-const INSERT_OPERATION = `
-  insert into operations (tenant_id, kind, generation, requested_by, request_id, traceparent)
+const SUPERSEDE = (column: string): string => `
+  update operations set status = 'superseded', finished_at = now()
+  where ${column} = $1 and status = 'queued' and kind not in ('preview', 'restart')`;
+
+const INSERT_OPERATION = (column: string): string => `
+  insert into operations (${column}, kind, generation, requested_by, request_id, traceparent)
   values ($1, $2, $3, $4, $5, coalesce($6, (
-    select traceparent from operations where tenant_id = $1 and generation = $3 order by id desc limit 1)))
+    select traceparent from operations where ${column} = $1 and generation = $3 order by id desc limit 1)))
   returning ${OPERATION_COLUMNS}`;
 
 /**
- * Queues an operation in the place of the tenant's waiting ones: a newer wish replaces older. It belongs
+ * Queues an operation in the place of its owner's waiting ones: a newer wish replaces older. It belongs
  * to the active trace, or to that of the try before it.
  */
 export async function insertOperation(db: Queryable, operation: OperationInsert): Promise<Operation> {
-  if (operation.kind !== "preview") await db.query(SUPERSEDE, [operation.tenantId]);
-  const { tenantId, kind, generation, requestedBy, requestId } = operation;
-  const { rows } = await db.query<Operation>(INSERT_OPERATION, [
-    tenantId,
+  const { of, kind, generation, requestedBy, requestId } = operation;
+  const [column, id] = owned(of);
+  if (kind !== "preview") await db.query(SUPERSEDE(column), [id]);
+  const { rows } = await db.query<Operation>(INSERT_OPERATION(column), [
+    id,
     kind,
     generation,
     requestedBy,
@@ -46,12 +53,13 @@ export async function insertOperation(db: Queryable, operation: OperationInsert)
   return rows[0] as Operation;
 }
 
-const WAITING_OPERATION = `
+const WAITING_OPERATION = (column: string): string => `
   select ${OPERATION_COLUMNS} from operations
-  where tenant_id = $1 and status = 'queued' and kind <> 'preview' order by id desc limit 1`;
+  where ${column} = $1 and status = 'queued' and kind <> 'preview' order by id desc limit 1`;
 
-export async function waitingOperation(db: Queryable, tenantId: number): Promise<Operation | undefined> {
-  return (await db.query<Operation>(WAITING_OPERATION, [tenantId])).rows[0];
+export async function waitingOperation(db: Queryable, of: OperationOwner): Promise<Operation | undefined> {
+  const [column, id] = owned(of);
+  return (await db.query<Operation>(WAITING_OPERATION(column), [id])).rows[0];
 }
 
 const OPERATION_BY_ID = `select ${OPERATION_COLUMNS} from operations where id = $1`;
@@ -140,19 +148,20 @@ export async function finishOperation(db: Queryable, end: OperationEnd): Promise
   ]);
 }
 
-const ABANDON_OPERATIONS = `
+const ABANDON_OPERATIONS = (column: string): string => `
   update operations set status = 'failed', finished_at = now(), error = $3
-  where tenant_id = $1 and status = 'running' and lease_token < $2
+  where ${column} = $1 and status = 'running' and lease_token < $2
   returning id`;
 
 /** Ends what a lost worker left running; called by whoever holds the newer lease. Returns how many there were. */
 export async function abandonOperations(
   db: Queryable,
-  tenantId: number,
+  of: OperationOwner,
   leaseToken: number,
   error: string,
 ): Promise<number> {
-  return (await db.query(ABANDON_OPERATIONS, [tenantId, leaseToken, error])).rowCount;
+  const [column, id] = owned(of);
+  return (await db.query(ABANDON_OPERATIONS(column), [id, leaseToken, error])).rowCount;
 }
 
 const INSERT_EVENTS = `
@@ -175,4 +184,24 @@ const EVENTS_AFTER = `
 
 export async function eventsAfter(db: Queryable, operationId: number, after: number): Promise<OperationEvent[]> {
   return (await db.query<OperationEvent>(EVENTS_AFTER, [operationId, after])).rows;
+}
+
+const ENDED_RUNS = (column: string): string => `
+  select worker, started_at as "startedAt", finished_at as "finishedAt"
+  from operations
+  where ${column} = $1 and worker is not null and status <> 'running' and started_at is not null
+    and finished_at >= $2::timestamptz - interval '2 seconds'
+  order by id limit 20`;
+
+/**
+ * Its owner's runs that have ended, whichever way, at that time or later: whose lock of then may have been left behind.
+ * The oldest first, so that no number of failures since then hides the one that left it.
+ */
+export async function endedRuns(
+  db: Queryable,
+  of: OperationOwner,
+  since: Date,
+): Promise<readonly { worker: string; startedAt: Date; finishedAt: Date }[]> {
+  const [column, id] = owned(of);
+  return (await db.query<{ worker: string; startedAt: Date; finishedAt: Date }>(ENDED_RUNS(column), [id, since])).rows;
 }

@@ -1,11 +1,11 @@
 import { SpanKind, type SpanOptions } from "../telemetry/spans.ts";
 import type { StartedOperation } from "./operation-rows.ts";
-import type { Tenant } from "./tenant.ts";
+import type { StackTable } from "./stack-row.ts";
 
 /** What the trace of an operation says of it, below what asked for it. */
 export function operationSpan(
   { id, kind, queuedAt, traceparent, requestId }: StartedOperation,
-  tenant: Pick<Tenant, "id" | "subdomain">,
+  subject: ReturnType<StackTable["spanAttributes"]>,
 ): SpanOptions {
   return {
     kind: SpanKind.CONSUMER,
@@ -14,8 +14,7 @@ export function operationSpan(
     attributes: {
       "odoosaas.operation_id": id,
       "odoosaas.operation": kind,
-      "odoosaas.tenant_id": tenant.id,
-      "odoosaas.subdomain": tenant.subdomain,
+      ...subject,
       ...(requestId === null ? {} : { "odoosaas.request_id": requestId }),
     },
   };

@@ -1,7 +1,8 @@
-/** One run of the engine, or of a step around it, for a tenant. */
+/** One run of the engine, or of a step around it, for a tenant or a container's own tunnel: one of both ids is set. */
 export interface Operation {
   readonly id: number;
-  readonly tenantId: number;
+  readonly tenantId: number | null;
+  readonly standaloneTunnelId: number | null;
   readonly kind: OperationKind;
   /** The generation of the wish it works for. */
   readonly generation: number;

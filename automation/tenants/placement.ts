@@ -1,5 +1,6 @@
-import type { PlatformSettings } from "../../components/settings/platform-settings.ts";
+import type { HostSettings, PlatformSettings } from "../../components/settings/platform-settings.ts";
 import { NoRoom, UnknownHost } from "./errors.ts";
+import { TenantFailure } from "./reasons.ts";
 
 /** The host for a new tenant: the one asked for, else the one with the most room. Throws UnknownHost, NoRoom. */
 export function placeTenant(
@@ -9,12 +10,7 @@ export function placeTenant(
 ): number {
   const room = (host: PlatformSettings["hosts"][number]): number => host.capacity - (carried.get(host.id) ?? 0);
   if (asked !== undefined) {
-    const host = hosts.find(({ id }) => id === asked);
-    if (host === undefined)
-      throw new UnknownHost(
-        asked,
-        hosts.map(({ id }) => id),
-      );
+    const host = knownHost(hosts, asked);
     if (room(host) <= 0) throw new NoRoom(asked, host.capacity);
     return asked;
   }
@@ -25,4 +21,24 @@ export function placeTenant(
       hosts.reduce((sum, { capacity }) => sum + capacity, 0),
     );
   return roomiest.id;
+}
+
+/** Throws UnknownHost. */
+export function knownHost(hosts: PlatformSettings["hosts"], containerId: number): HostSettings {
+  const host = hosts.find(({ id }) => id === containerId);
+  if (host !== undefined) return host;
+  throw new UnknownHost(
+    containerId,
+    hosts.map(({ id }) => id),
+  );
+}
+
+/** The host that a row is on. Throws `settings-invalid` when the configuration has lost it. */
+export function placeOf(
+  { hosts }: Pick<PlatformSettings, "hosts">,
+  { containerId }: { readonly containerId: number },
+): HostSettings {
+  const host = hosts.find(({ id }) => id === containerId);
+  if (host !== undefined) return host;
+  throw new TenantFailure("settings-invalid", `container_id: this platform has no host ${containerId}`);
 }

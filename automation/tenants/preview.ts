@@ -12,12 +12,12 @@ import { finishOperation, operationById, startOperation } from "./operation-rows
 import { Recorder } from "./recorder.ts";
 import type { ReconcileIO } from "./run.ts";
 import { secretsOf, stackConfig, stackSettings } from "./stack-settings.ts";
-import { tenantById } from "./tenant-rows.ts";
+import { TENANT_TABLE, tenantById } from "./tenant-rows.ts";
 
 /** Computes what a reconcile would change. Changes nothing, so it needs no lease. */
 export async function preview(operationId: number, io: ReconcileIO, signal?: AbortSignal): Promise<void> {
   const operation = await operationById(io.db, operationId);
-  const tenant = operation && (await tenantById(io.db, operation.tenantId));
+  const tenant = operation?.tenantId == null ? undefined : await tenantById(io.db, operation.tenantId);
   if (
     operation === undefined ||
     tenant === undefined ||
@@ -35,7 +35,9 @@ export async function preview(operationId: number, io: ReconcileIO, signal?: Abo
   const { requestId } = operation;
   const fields = { tenantId: tenant.id, operationId: operation.id, ...(requestId === null ? {} : { requestId }) };
   await withLogFields(fields, () =>
-    inSpan("operation preview", operationSpan(started, tenant), () => compute(operation, tenant, io, signal)),
+    inSpan("operation preview", operationSpan(started, TENANT_TABLE.spanAttributes(tenant)), () =>
+      compute(operation, tenant, io, signal),
+    ),
   );
 }
 

@@ -3,8 +3,10 @@ import { request as httpsRequest } from "node:https";
 import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
 
-export interface ProbeRequest {
-  /** `https://acme.example.com`, without a trailing slash. */
+/** What visitors should find at `url` (`https://acme.example.com`, without a trailing slash): a tenant's Odoo, or a tunnel. */
+export type ProbeRequest = TenantProbe | TunnelProbe;
+
+interface TenantProbe {
   url: string;
   subdomain: string;
   expect: "serving" | "suspended";
@@ -12,6 +14,13 @@ export interface ProbeRequest {
   liveRoute: string;
   /** The first administrator, whose login proves the database; only for a database just made, before its customer has it. */
   login?: { login: string; password: string };
+  signal?: AbortSignal;
+}
+
+/** That something behind the connector, or the connector itself, answers: what it is, is the container's business. */
+interface TunnelProbe {
+  url: string;
+  expect: "connected";
   signal?: AbortSignal;
 }
 
@@ -56,8 +65,10 @@ type Ask = (
 
 async function look(request: ProbeRequest, ask: Ask): Promise<string | undefined> {
   const init = { base: request.url, signal: request.signal };
+  if (request.expect === "connected") return noConnector(await ask("/", init));
   const login = await ask("/web/login", init);
-  if (login.status === 530) return `Cloudflare sees no connector${/1033/.test(login.body) ? " (error 1033)" : ""}`;
+  const unconnected = noConnector(login);
+  if (unconnected !== undefined) return unconnected;
   if (request.expect === "suspended")
     return login.status === 503 ? undefined : `visitors get ${login.status} instead of the 503 page`;
   if (login.status !== 200) return `/web/login answers ${login.status}`;
@@ -80,6 +91,10 @@ async function look(request: ProbeRequest, ask: Ask): Promise<string | undefined
   if (![401, 403, 404].includes(manager.status)) return `the database manager is open: it answers ${manager.status}`;
   if (live.status >= 500) return `the ${request.liveRoute} route answers ${live.status}`;
   return session && problemOfSession(session, request.subdomain);
+}
+
+function noConnector({ status, body }: Answer): string | undefined {
+  return status === 530 ? `Cloudflare sees no connector${/1033/.test(body) ? " (error 1033)" : ""}` : undefined;
 }
 
 function authentication(db: string, { login, password }: { login: string; password: string }): string {

@@ -1,4 +1,3 @@
-import type { HostSettings, PlatformSettings } from "../../components/settings/platform-settings.ts";
 import type { Importance } from "../cloudflare/budget.ts";
 import { RESERVED } from "../cloudflare/call-counts.ts";
 import { CallMeter } from "../cloudflare/call-meter.ts";
@@ -12,16 +11,14 @@ import { pauseAfter, recordDelay, recordInterruption } from "./delay.ts";
 import { acquireLease, type Lease } from "./lease.ts";
 import { nextStep } from "./next-step.ts";
 import type { Operation } from "./operation.ts";
-import { TenantFailure } from "./reasons.ts";
 import { operationSpan } from "./operation-span.ts";
 import { Recorder } from "./recorder.ts";
-import { rememberPlan } from "./remember-plan.ts";
 import { credentialsId } from "./rotation.ts";
-import type { ReconcileIO, Run } from "./run.ts";
+import type { ReconcileIO, Run, StackKind } from "./run.ts";
 import { type ActiveStep, recordAttempt, recordFailure, recordSuccess } from "./run-records.ts";
-import { secretsOf, stackSettings } from "./stack-settings.ts";
+import type { StackRow } from "./stack-row.ts";
 import { tearDown } from "./tear-down.ts";
-import type { Tenant } from "./tenant.ts";
+import { TENANTS } from "./tenant-target.ts";
 
 export type Reconciled =
   /** Another worker is at it. */
@@ -36,15 +33,25 @@ export type Reconciled =
   /** Stopped in the middle: another worker has taken over, or this one shuts down. Nothing was recorded. */
   | { kind: "fenced" };
 
-/**
- * Brings one tenant's stack to its row: reads, decides the next step, records the attempt, acts, records the result.
- * May be called at any time, by any worker, after any crash: a second run changes nothing.
- */
+/** Brings a tenant to its row. */
 export async function reconcile(tenantId: number, io: ReconcileIO, stop?: AbortSignal): Promise<Reconciled> {
-  const lease = await acquireLease(io.db, tenantId, io.worker);
+  return reconcileStack(TENANTS, tenantId, io, stop);
+}
+
+/**
+ * Brings one stack to its row: reads, decides the next step, records the attempt, acts, records the result. May be called
+ * at any time, by any worker, after any crash: a second run changes nothing.
+ */
+export async function reconcileStack<Row extends StackRow>(
+  kind: StackKind<Row>,
+  id: number,
+  io: ReconcileIO,
+  stop?: AbortSignal,
+): Promise<Reconciled> {
+  const lease = await acquireLease(io.db, kind.table, id, io.worker);
   if (lease === undefined) return { kind: "busy" };
   try {
-    const step = nextStep(lease.tenant, io.now());
+    const step = nextStep(lease.row, io.now());
     if (step.kind === "nothing") return step;
     const { cloudflare } = (await io.platform()).settings;
     const wanted = { purpose: step.kind, calls: RESERVED[step.kind], importance: IMPORTANCE[step.kind] };
@@ -57,8 +64,10 @@ export async function reconcile(tenantId: number, io: ReconcileIO, stop?: AbortS
         operationId: operation.id,
         ...(operation.requestId === null ? {} : { requestId: operation.requestId }),
       });
-      const span = operationSpan(operation, lease.tenant);
-      return await inSpan(`operation ${step.kind}`, span, () => carryOut(io, lease, step, operation, meter, stop));
+      const span = operationSpan(operation, kind.table.spanAttributes(lease.row));
+      return await inSpan(`operation ${step.kind}`, span, () =>
+        carryOut(kind, io, lease, step, operation, meter, stop),
+      );
     } finally {
       await grant.reservation.settle(meter.made);
     }
@@ -78,9 +87,10 @@ const IMPORTANCE: Readonly<Record<ActiveStep["kind"], Importance>> = {
   delete: "change",
 };
 
-async function carryOut(
+async function carryOut<Row extends StackRow>(
+  kind: StackKind<Row>,
   io: ReconcileIO,
-  lease: Lease,
+  lease: Lease<Row>,
   step: ActiveStep,
   operation: Operation,
   meter: CallMeter,
@@ -92,28 +102,12 @@ async function carryOut(
   const timings: Record<string, number> = {};
   let hide = (text: string): string => text;
   try {
-    const { settings: platform, clouds } = await io.platform();
-    const tenant = await rememberPlan(io.db, lease, platform);
-    const settings = stackSettings(tenant);
-    const secrets = secretsOf(platform, settings);
-    hide = redactor(secrets);
-    const host = placeOf(platform, tenant);
+    const { settings: platform, clouds: unpaid } = await io.platform();
+    const clouds = unpaid.paidBy(meter.pay);
+    const target = await kind.target(io, lease, { settings: platform, clouds });
+    hide = redactor(target.secrets);
     const signal = stop === undefined ? lease.signal : AbortSignal.any([lease.signal, stop]);
-    const run: Run = {
-      io,
-      lease,
-      step,
-      operation,
-      platform,
-      host,
-      clouds: clouds.paidBy(meter.pay),
-      settings,
-      secrets,
-      recorder,
-      signal,
-      meter,
-      timings,
-    };
+    const run: Run = { io, lease, step, operation, platform, clouds, target, recorder, signal, meter, timings };
     const result = step.kind === "delete" ? await tearDown(run) : await bringUp(run);
     await recorder.flush();
     return {
@@ -147,16 +141,4 @@ async function carryOut(
     );
     return { kind: "failed", retryInMs };
   }
-}
-
-/** The plan and the host must exist: the program would refuse too, but only after the engine's start. */
-function placeOf(platform: PlatformSettings, tenant: Tenant): HostSettings {
-  const host = platform.hosts.find(({ id }) => id === tenant.containerId);
-  if (host === undefined)
-    throw new TenantFailure("settings-invalid", `container_id: this platform has no host ${tenant.containerId}`);
-  const known = platform.plans[tenant.planType] ?? tenant.planSettings;
-  if (known === null && tenant.wanted !== "deleted") {
-    throw new TenantFailure("settings-invalid", `plan_type: this platform has no plan "${tenant.planType}"`);
-  }
-  return host;
 }

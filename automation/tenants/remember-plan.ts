@@ -12,10 +12,10 @@ const SET_PLAN_SETTINGS = `update tenant_deployments set plan_settings = $2 wher
  */
 export async function rememberPlan(
   db: Database,
-  lease: Lease,
+  lease: Lease<Tenant>,
   { plans }: Pick<PlatformSettings, "plans">,
 ): Promise<Tenant> {
-  const { tenant } = lease;
+  const { row: tenant } = lease;
   const configured = plans[tenant.planType];
   if (configured === undefined || isDeepStrictEqual(configured, tenant.planSettings)) return tenant;
   await db.transaction(async (tx) => {

@@ -1,7 +1,8 @@
 import type { PlatformSettings } from "../../components/settings/platform-settings.ts";
 import type { Queryable } from "../db/database.ts";
 import { secretId } from "../secrets/secret-id.ts";
-import type { SecretGenerations, Tenant } from "./tenant.ts";
+import type { StackRow } from "./stack-row.ts";
+import type { SecretGenerations } from "./tenant.ts";
 
 /** A tenant's own secrets that can be drawn anew (components/tenant/secrets.ts). */
 export const ROTATABLE = ["tunnel", "database"] as const;
@@ -13,19 +14,19 @@ const GENERATION_OF: Readonly<Record<RotatableSecret, keyof SecretGenerations>> 
 };
 
 /** The generations that a tenant should run with. */
-export function wantedSecrets({ settings }: Pick<Tenant, "settings">): SecretGenerations {
+export function wantedSecrets({ settings }: Pick<StackRow, "settings">): SecretGenerations {
   return { tunnel: 1, postgresRole: 1, ...settings.secretGeneration };
 }
 
 /** The same, with the next generation of these. */
-export function rotated(tenant: Pick<Tenant, "settings">, secrets: readonly RotatableSecret[]): SecretGenerations {
+export function rotated(tenant: Pick<StackRow, "settings">, secrets: readonly RotatableSecret[]): SecretGenerations {
   const wanted = { ...wantedSecrets(tenant) };
   for (const secret of new Set(secrets)) wanted[GENERATION_OF[secret]] += 1;
   return wanted;
 }
 
 /** Whether the next run has to exchange this secret while visitors are served. */
-export function isRotating(tenant: Pick<Tenant, "settings" | "appliedSecrets">, secret: RotatableSecret): boolean {
+export function isRotating(tenant: Pick<StackRow, "settings" | "appliedSecrets">, secret: RotatableSecret): boolean {
   const key = GENERATION_OF[secret];
   return wantedSecrets(tenant)[key] > tenant.appliedSecrets[key];
 }

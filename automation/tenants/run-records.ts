@@ -1,5 +1,5 @@
 import { type AuditLine, recordAudit } from "../audit/record.ts";
-import type { Database, Queryable, Transaction } from "../db/database.ts";
+import type { Database, Transaction } from "../db/database.ts";
 import { EngineFailure, type EngineResult } from "../engine/engine.ts";
 import { checkLease, type Lease } from "./lease.ts";
 import type { Step } from "./next-step.ts";
@@ -14,11 +14,11 @@ import {
 import type { Operation } from "./operation.ts";
 import { afterFailure, type ReasonKey } from "./reasons.ts";
 import { wantedSecrets } from "./rotation.ts";
-import type { Tenant } from "./tenant.ts";
+import type { StackTable } from "./stack-row.ts";
 
 export type ActiveStep = Exclude<Step, { kind: "nothing" }>;
 
-const SET_STATE = `update tenant_deployments set state = $2, updated_at = now() where id = $1`;
+const SET_STATE = ({ name }: StackTable): string => `update ${name} set state = $2, updated_at = now() where id = $1`;
 
 /** Before anything is done, so that a crash leaves a trace: the state, and an operation that is running. */
 export async function recordAttempt(
@@ -29,15 +29,16 @@ export async function recordAttempt(
 ): Promise<StartedOperation> {
   return db.transaction(async (tx) => {
     await checkLease(tx, lease);
-    const { tenant, token } = lease;
-    await abandonOperations(tx, tenant.id, token, "the worker was lost; another has taken over");
-    await tx.query(SET_STATE, [tenant.id, step.during]);
+    const { table, id, row, token } = lease;
+    const of = table.owner(id);
+    await abandonOperations(tx, of, token, "the worker was lost; another has taken over");
+    await tx.query(SET_STATE(table), [id, step.during]);
     const waiting =
-      (await waitingOperation(tx, tenant.id)) ??
+      (await waitingOperation(tx, of)) ??
       (await insertOperation(tx, {
-        tenantId: tenant.id,
+        of,
         kind: step.kind,
-        generation: tenant.generation,
+        generation: row.generation,
         requestedBy: `worker:${worker}`,
         requestId: null,
       }));
@@ -45,34 +46,34 @@ export async function recordAttempt(
       id: waiting.id,
       worker,
       leaseToken: token,
-      generation: tenant.generation,
+      generation: row.generation,
       kind: step.kind,
     });
   });
 }
 
-const SET_CLAIMED = `update tenant_deployments set claimed = true where id = $1`;
+const SET_CLAIMED = ({ name }: StackTable): string => `update ${name} set claimed = true where id = $1`;
 
 export async function recordClaim(db: Database, lease: Lease): Promise<void> {
   await db.transaction(async (tx) => {
     await checkLease(tx, lease);
-    await tx.query(SET_CLAIMED, [lease.tenantId]);
+    await tx.query(SET_CLAIMED(lease.table), [lease.id]);
   });
 }
 
-const SET_CREDENTIALS = `
-  update tenant_deployments set applied_secrets = applied_secrets || jsonb_build_object('credentials', $2::text)
+const SET_CREDENTIALS = ({ name }: StackTable): string => `
+  update ${name} set applied_secrets = applied_secrets || jsonb_build_object('credentials', $2::text)
   where id = $1`;
 
 /** The state holds these credentials of the platform's, as `credentialsId` names them. */
 export async function recordCredentials(db: Database, lease: Lease, credentials: string): Promise<void> {
   await db.transaction(async (tx) => {
     await checkLease(tx, lease);
-    await tx.query(SET_CREDENTIALS, [lease.tenantId, credentials]);
+    await tx.query(SET_CREDENTIALS(lease.table), [lease.id, credentials]);
   });
 }
 
-/** What a repair did to the state, told before it takes effect. */
+/** What a repair (`repair`, `unlock`) does to the state, told before it takes effect. */
 export async function recordRepair(
   db: Database,
   lease: Lease,
@@ -82,7 +83,7 @@ export async function recordRepair(
 ): Promise<void> {
   await db.transaction(async (tx) => {
     await checkLease(tx, lease);
-    await audit(tx, lease.tenant, worker, { action, after });
+    await audit(tx, lease, worker, { action, after });
   });
 }
 
@@ -93,9 +94,9 @@ export interface Outcome {
   timings: Readonly<Record<string, number>>;
 }
 
-const SET_CONVERGED = `
-  update tenant_deployments set
-    state = $2, state_reason = null, state_detail = null, observed_generation = $3, attempts = 0, retry_at = null,
+const SET_CONVERGED = ({ name }: StackTable): string => `
+  update ${name} set
+    state = $2, converged_state = $2, state_reason = null, state_detail = null, observed_generation = $3, attempts = 0, retry_at = null,
     tunnel_id = coalesce($4, tunnel_id), tunnel_url = coalesce($5, tunnel_url), direct_url = coalesce($6, direct_url),
     tunnel_active = $7,
     ready_at = case when $2 = 'active' then coalesce(ready_at, now()) else ready_at end,
@@ -116,15 +117,15 @@ export async function recordSuccess(
   return db.transaction(async (tx) => {
     await checkLease(tx, lease);
     const { tunnelId, url, directUrl } = outcome.result.outputs as Partial<Record<string, string>>;
-    const { rows } = await tx.query<{ generation: number }>(SET_CONVERGED, [
-      lease.tenantId,
+    const { rows } = await tx.query<{ generation: number }>(SET_CONVERGED(lease.table), [
+      lease.id,
       step.after,
       operation.generation,
       tunnelId ?? null,
       url ?? null,
       directUrl ?? null,
       step.after === "active",
-      JSON.stringify({ ...wantedSecrets(lease.tenant), credentials: outcome.credentials }),
+      JSON.stringify({ ...wantedSecrets(lease.row), credentials: outcome.credentials }),
     ]);
     const { changes, resources, diagnostics } = outcome.result;
     await finishOperation(tx, {
@@ -135,16 +136,16 @@ export async function recordSuccess(
       diagnostics,
       timings: outcome.timings,
     });
-    await audit(tx, lease.tenant, worker, {
-      action: `tenant.${step.after}`,
+    await audit(tx, lease, worker, {
+      action: step.after,
       after: { state: step.after, operation: operation.id },
     });
     return (rows[0]?.generation ?? 0) > operation.generation;
   });
 }
 
-const SET_FAILED = `
-  update tenant_deployments set
+const SET_FAILED = ({ name }: StackTable): string => `
+  update ${name} set
     state = $2, state_reason = $3, state_detail = $4, attempts = attempts + 1,
     retry_at = now() + make_interval(secs => $5::double precision / 1000),
     lease_owner = null, lease_until = null, updated_at = now()
@@ -165,11 +166,17 @@ export async function recordFailure(
   failure: Failure,
   worker: string,
 ): Promise<number | null> {
-  const { state, retryInMs } = afterFailure(failure.reason, lease.tenant.attempts + 1);
+  const { state, retryInMs } = afterFailure(failure.reason, lease.row.attempts + 1);
   const result = failure.error instanceof EngineFailure ? failure.error.result : undefined;
   await db.transaction(async (tx) => {
     await checkLease(tx, lease);
-    await tx.query(SET_FAILED, [lease.tenantId, state, failure.reason, failure.detail.slice(0, 2_000), retryInMs]);
+    await tx.query(SET_FAILED(lease.table), [
+      lease.id,
+      state,
+      failure.reason,
+      failure.detail.slice(0, 2_000),
+      retryInMs,
+    ]);
     await finishOperation(tx, {
       id: operation.id,
       status: state,
@@ -179,8 +186,8 @@ export async function recordFailure(
       timings: failure.timings,
       error: `${failure.reason}: ${failure.detail}`,
     });
-    await audit(tx, lease.tenant, worker, {
-      action: `tenant.${state}`,
+    await audit(tx, lease, worker, {
+      action: state,
       after: { state, reason: failure.reason, operation: operation.id },
     });
   });
@@ -189,35 +196,16 @@ export async function recordFailure(
 
 async function audit(
   tx: Transaction,
-  tenant: Tenant,
+  { table, row }: Lease,
   worker: string,
   line: Pick<AuditLine, "action" | "after">,
 ): Promise<void> {
-  const before = { state: tenant.state };
   await recordAudit(tx, {
     actor: `worker:${worker}`,
-    subjectType: "tenant",
-    subjectId: String(tenant.id),
-    before,
-    ...line,
+    action: `${table.subject}.${line.action}`,
+    subjectType: table.subject,
+    subjectId: table.subjectId(row),
+    before: { state: row.state },
+    after: line.after,
   });
-}
-
-const ENDED_RUNS = `
-  select worker, started_at as "startedAt", finished_at as "finishedAt"
-  from operations
-  where tenant_id = $1 and worker is not null and status <> 'running' and started_at is not null
-    and finished_at >= $2::timestamptz - interval '2 seconds'
-  order by id limit 20`;
-
-/**
- * Runs of this tenant that have ended, whichever way, at that time or later: whose lock of then may have been left
- * behind. The oldest first, so that no number of failures since then hides the one that left it.
- */
-export async function endedRuns(
-  db: Queryable,
-  tenantId: number,
-  since: Date,
-): Promise<readonly { worker: string; startedAt: Date; finishedAt: Date }[]> {
-  return (await db.query<{ worker: string; startedAt: Date; finishedAt: Date }>(ENDED_RUNS, [tenantId, since])).rows;
 }

@@ -1,6 +1,5 @@
 import type { HostSettings, PlatformSettings } from "../../components/settings/platform-settings.ts";
-import type { TenantSettings } from "../../components/settings/tenant-settings.ts";
-import { tenantStackName } from "../../components/program.ts";
+import type { Adoption } from "../../components/tenant/tenant.ts";
 import type { CloudflareBudget } from "../cloudflare/budget.ts";
 import { callsOf } from "../cloudflare/call-counts.ts";
 import type { CallMeter } from "../cloudflare/call-meter.ts";
@@ -9,18 +8,22 @@ import { type Engine, EngineFailure, type EngineResult } from "../engine/engine.
 import { endOwner, isLeftBehind, locksIn, type StackLock } from "../engine/stack-lock.ts";
 import { inSpan } from "../telemetry/spans.ts";
 import type { Clouds } from "./clouds.ts";
+import type { Findings } from "./findings.ts";
 import type { Lease } from "./lease.ts";
+import { endedRuns } from "./operation-rows.ts";
 import type { Operation } from "./operation.ts";
+import type { Platform } from "./platform-source.ts";
 import type { Probe } from "./probe.ts";
 import type { Recorder } from "./recorder.ts";
-import { endedRuns, type ActiveStep, recordRepair } from "./run-records.ts";
+import { type ActiveStep, recordRepair } from "./run-records.ts";
+import type { StackRow, StackTable } from "./stack-row.ts";
 
 /** What reconciles work with. */
 export interface ReconcileIO {
   readonly db: Database;
   readonly engine: Engine;
   /** As the platform's stack says now, with clients for its clouds. */
-  readonly platform: () => Promise<{ settings: PlatformSettings; clouds: Clouds }>;
+  readonly platform: () => Promise<Platform>;
   /** Full name of the platform's stack. */
   readonly platformStack: string;
   readonly probe: Probe;
@@ -32,6 +35,42 @@ export interface ReconcileIO {
   readonly log: { info: (fields: object, message: string) => void; error: (fields: object, message: string) => void };
 }
 
+export interface ProgramChoice {
+  readonly adopt: Adoption;
+  /** See components/tenant/tenant.ts. Default false. */
+  readonly passwordByHost?: boolean;
+  /** Visitors of a tenant are shut out, whatever its wish. Default false. */
+  readonly closed?: boolean;
+}
+
+/** What a row asks for: a stack, and how it is looked for and proven. */
+export interface Target {
+  /** Subdomain of a tenant, label of a container's own tunnel. */
+  readonly name: string;
+  /** Full name of its stack. */
+  readonly stack: string;
+  readonly host: HostSettings;
+  /** Values that must not be seen in events, diagnostics and errors of its runs. */
+  readonly secrets: readonly string[];
+  /** For the CLI's benefit: see ProgramRun. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Type of the component that is the whole stack. */
+  readonly component: string;
+  /** Arguments of automation/engine/stack-program.ts. */
+  program(how: ProgramChoice): readonly unknown[];
+  /** What bears its names in the clouds. */
+  look(): Promise<Findings>;
+  /** Undefined when it is as it should be after the update; otherwise what is not, in words. */
+  prove(run: Run, claimed: { readonly found: Findings }, result: EngineResult): Promise<string | undefined>;
+}
+
+/** A kind of stacks that are kept as rows say: tenants (tenant-target.ts), containers' own tunnels (automation/tunnels). */
+export interface StackKind<Row extends StackRow> {
+  readonly table: StackTable<Row>;
+  /** Throws TenantFailure when the row, or the platform, does not allow it. */
+  target(io: ReconcileIO, lease: Lease<Row>, platform: Platform): Promise<Target>;
+}
+
 /** One reconcile on its way. */
 export interface Run {
   readonly io: ReconcileIO;
@@ -39,10 +78,8 @@ export interface Run {
   readonly step: ActiveStep;
   readonly operation: Operation;
   readonly platform: PlatformSettings;
-  readonly host: HostSettings;
   readonly clouds: Clouds;
-  readonly settings: TenantSettings;
-  readonly secrets: readonly string[];
+  readonly target: Target;
   readonly recorder: Recorder;
   readonly signal: AbortSignal;
   readonly meter: CallMeter;
@@ -72,12 +109,12 @@ export async function withStaleLockBroken<T>(run: Run, work: () => Promise<T>): 
     if (!(error instanceof EngineFailure) || error.kind !== "locked") throw error;
     const locks = locksIn(error.message);
     if (locks.length === 0) throw error;
-    const ended = await endedRuns(run.io.db, run.lease.tenantId, oldestOf(locks));
+    const ended = await endedRuns(run.io.db, run.lease.table.owner(run.lease.id), oldestOf(locks));
     await Promise.all(locks.map((lock) => endOwner(lock, ended)));
     if (!locks.every((lock) => isLeftBehind(lock, ended))) throw error;
-    await recordRepair(run.io.db, run.lease, run.io.worker, "tenant.unlock", { locks });
+    await recordRepair(run.io.db, run.lease, run.io.worker, "unlock", { locks });
     run.recorder.phase("unlock", { locks });
-    await run.io.engine.unlock(tenantStackName(run.settings.subdomain));
+    await run.io.engine.unlock(run.target.stack);
     return work();
   }
 }

@@ -1,4 +1,4 @@
-import type { PlatformSettings } from "../../components/settings/platform-settings.ts";
+import { PLATFORM_SECRETS, type PlatformSettings } from "../../components/settings/platform-settings.ts";
 import { PROJECT } from "../../components/settings/stack-config.ts";
 import { TenantSettings } from "../../components/settings/tenant-settings.ts";
 import { derivePassword, deriveTunnelSecret } from "../../components/tenant/secrets.ts";
@@ -38,15 +38,17 @@ export function stackConfig(tenant: TenantSettings, platformStack: string): Read
   return { [`${PROJECT}:tenant`]: tenant, [`${PROJECT}:platform`]: platformStack };
 }
 
+/** The platform's own secrets, which all runs work with. */
+export function platformSecrets(platform: PlatformSettings): string[] {
+  return PLATFORM_SECRETS.map((key) => platform[key]);
+}
+
 /** Values that must not be seen in events, diagnostics and errors of this tenant's runs. */
 export function secretsOf(platform: PlatformSettings, tenant: TenantSettings): string[] {
   const { masterKey } = platform;
   const { subdomain, secretGeneration } = tenant;
   return [
-    masterKey,
-    platform.cloudflareApiToken,
-    platform.postgresPassword,
-    platform.sshPrivateKey,
+    ...platformSecrets(platform),
     ...upTo(secretGeneration.tunnel, (generation) => deriveTunnelSecret(masterKey, subdomain, generation)),
     ...upTo(secretGeneration.postgresRole, (generation) =>
       derivePassword(masterKey, subdomain, "postgres-role", generation),
@@ -56,6 +58,6 @@ export function secretsOf(platform: PlatformSettings, tenant: TenantSettings): s
 }
 
 /** Of the last few generations: an old one may still be in use somewhere, and be told of. */
-function upTo<T>(newest: number, derive: (generation: number) => T): T[] {
+export function upTo<T>(newest: number, derive: (generation: number) => T): T[] {
   return Array.from({ length: Math.min(newest, 3) }, (_, ago) => derive(newest - ago));
 }

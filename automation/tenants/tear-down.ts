@@ -1,5 +1,4 @@
 import { setTimeout } from "node:timers/promises";
-import { tenantStackName } from "../../components/program.ts";
 import type { EngineResult } from "../engine/engine.ts";
 import { update } from "./bring-up.ts";
 import { claim, onlyOurs } from "./claim.ts";
@@ -13,7 +12,7 @@ import { phase, type Run } from "./run.ts";
 const ABSENCE_WITHIN_MS = 10_000;
 
 /**
- * Deletes the tenant's stack, and succeeds only when a look at the clouds has shown that nothing of it is left. What
+ * Deletes the stack, and succeeds only when a look at the clouds has shown that nothing of it is left. What
  * exists without being in the state (a run was interrupted) is first completed, so that it goes the ordered way: backup,
  * connector, tunnel, record, database, role.
  */
@@ -23,10 +22,10 @@ export async function tearDown(run: Run): Promise<EngineResult> {
   else if (await isOutdated(run)) await renewCredentials(run);
   const result = await enginePhase(run, "destroy", (onEvent) =>
     run.io.engine.destroy({
-      stack: tenantStackName(run.settings.subdomain),
+      stack: run.target.stack,
       signal: run.signal,
       onEvent,
-      secrets: run.secrets,
+      secrets: run.target.secrets,
     }),
   );
   await phase(run, "absence", () => proveAbsence(run));
@@ -34,22 +33,22 @@ export async function tearDown(run: Run): Promise<EngineResult> {
 }
 
 /** Whether the state holds other credentials than the platform has now. */
-async function isOutdated({ lease, platform, io, settings, signal }: Run): Promise<boolean> {
-  if (lease.tenant.appliedSecrets.credentials === credentialsId(platform)) return false;
-  const state = await io.engine.exportState(tenantStackName(settings.subdomain), { signal });
-  return (state?.deployment.resources ?? []).some(({ type }) => type === "odoosaas:tenant:Tenant");
+async function isOutdated({ lease, platform, io, target, signal }: Run): Promise<boolean> {
+  if (lease.row.appliedSecrets.credentials === credentialsId(platform)) return false;
+  const state = await io.engine.exportState(target.stack, { signal });
+  return (state?.deployment.resources ?? []).some(({ type }) => type === target.component);
 }
 
 /** A deletion works with what the state holds. Visitors stay shut out meanwhile. */
 async function renewCredentials(run: Run): Promise<void> {
-  await update({ ...run, settings: { ...run.settings, suspended: true } }, { adopt: {} });
+  await update(run, { adopt: {}, closed: true });
   await recordCredentials(run.io.db, run.lease, credentialsId(run.platform));
 }
 
 async function proveAbsence(run: Run): Promise<void> {
   const deadline = performance.now() + ABSENCE_WITHIN_MS;
   for (let pause = 250; ; pause *= 2, await setTimeout(pause)) {
-    const left = Object.keys(onlyOurs(run, await run.clouds.look(run.settings))) as (keyof Findings)[];
+    const left = Object.keys(onlyOurs(run, await run.target.look())) as (keyof Findings)[];
     if (left.length === 0) return;
     run.signal.throwIfAborted();
     if (performance.now() > deadline) throw new TenantFailure("not-gone", `still there: ${left.join(", ")}`);

@@ -1,4 +1,5 @@
 import type { Queryable } from "../db/database.ts";
+import type { StackTable } from "./stack-row.ts";
 import type { Tenant, TenantExtras, TenantState, WantedState } from "./tenant.ts";
 
 /** Columns of a Tenant under its own field names, so that a row is one. */
@@ -6,11 +7,20 @@ export const TENANT_COLUMNS = `
   id, subscription_id as "subscriptionId", subdomain, plan_type as "planType", plan_settings as "planSettings", container_id as "containerId",
   local_port as "localPort", customer_id as "customerId", customer_email as "customerEmail",
   client_reference_id as "clientReferenceId", settings, wanted, wanted_reason as "wantedReason", generation,
-  observed_generation as "observedGeneration", state, state_reason as "stateReason", state_detail as "stateDetail",
+  observed_generation as "observedGeneration", state, converged_state as "convergedState", state_reason as "stateReason", state_detail as "stateDetail",
   claimed, attempts, retry_at as "retryAt", paused, grace_until as "graceUntil", delete_after as "deleteAfter",
   tunnel_id as "tunnelId", tunnel_url as "tunnelUrl", tunnel_active as "tunnelActive", direct_url as "directUrl",
   stripe_synced_at as "stripeSyncedAt", created_at as "createdAt", updated_at as "updatedAt", ready_at as "readyAt",
   deleted_at as "deletedAt", applied_secrets as "appliedSecrets"`;
+
+export const TENANT_TABLE: StackTable<Tenant> = {
+  name: "tenant_deployments",
+  columns: TENANT_COLUMNS,
+  subject: "tenant",
+  subjectId: ({ id }) => String(id),
+  owner: (tenantId) => ({ tenantId }),
+  spanAttributes: ({ id, subdomain }) => ({ "odoosaas.tenant_id": id, "odoosaas.subdomain": subdomain }),
+};
 
 export interface TenantInsert {
   subdomain: string;
@@ -155,18 +165,4 @@ const SET_PAUSED = `
 
 export async function setPaused(db: Queryable, id: number, paused: boolean): Promise<Tenant | undefined> {
   return (await db.query<Tenant>(SET_PAUSED, [id, paused])).rows[0];
-}
-
-const DUE_TENANTS = `
-  select id, container_id as "containerId" from tenant_deployments
-  where observed_generation < generation and state <> 'deleted' and (state <> 'stalled' or attempts = 0) and not paused
-    and (retry_at is null or retry_at <= now()) and (lease_until is null or lease_until < now())
-  order by updated_at limit $1`;
-
-/** Tenants whose wish is not fulfilled and whom nobody works on: what the sweep queues again. */
-export async function dueTenants(
-  db: Queryable,
-  limit: number,
-): Promise<readonly { id: number; containerId: number }[]> {
-  return (await db.query<{ id: number; containerId: number }>(DUE_TENANTS, [limit])).rows;
 }

@@ -20,6 +20,8 @@ export interface Tenant {
   readonly generation: number;
   readonly observedGeneration: number;
   readonly state: TenantState;
+  /** What a run has last made of it; null before the first success. */
+  readonly convergedState: TenantState | null;
   readonly stateReason: string | null;
   readonly stateDetail: string | null;
   /** Every derived name was seen to be free, or ours, before the first run of the engine. */
@@ -33,6 +35,7 @@ export interface Tenant {
   readonly deleteAfter: Date | null;
   readonly tunnelId: string | null;
   readonly tunnelUrl: string | null;
+  /** Visitors get through the tunnel, as last seen through the edge; never while suspended. */
   readonly tunnelActive: boolean;
   readonly directUrl: string | null;
   readonly stripeSyncedAt: Date | null;

@@ -86,7 +86,7 @@ export interface Page<T> {
 
 /** The domain's door: all that the API, Stripe's handler, schedules and the CLI do with tenants. */
 export interface Tenants {
-  /** Throws a FieldError: InvalidSubdomain, SubdomainTaken, SubscriptionTaken, UnknownPlan, UnknownHost, NoRoom. */
+  /** Throws a FieldError: InvalidSubdomain, SubdomainTaken, SubscriptionTaken, SubscriptionHasTunnel, UnknownPlan, UnknownHost, NoRoom. */
   request(input: NewTenant, by: Actor, options?: ChangeOptions): Promise<Accepted>;
   get(id: number): Promise<Tenant | undefined>;
   /** Not the deleted ones: a name may be taken again. */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { OperationKind } from "./operation.ts";
+import type { StackRow } from "./stack-row.ts";
 import type { Tenant, TenantExtras } from "./tenant.ts";
 import type { WishColumns } from "./tenant-rows.ts";
 import type { WishChange } from "./tenants.ts";
@@ -39,9 +40,9 @@ export function needsRun(tenant: Tenant, wish: WishColumns): boolean {
 }
 
 /** What the next run will be, as far as can be told now. */
-export function kindOfRun(tenant: Tenant): OperationKind {
+export function kindOfRun(tenant: StackRow): OperationKind {
   if (tenant.wanted === "deleted") return "delete";
   if (tenant.wanted === "suspended") return "suspend";
   if (tenant.readyAt === null) return "provision";
-  return tenant.tunnelActive ? "update" : "resume";
+  return tenant.convergedState === "suspended" ? "resume" : "update";
 }

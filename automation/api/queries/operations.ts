@@ -3,7 +3,7 @@ import type { Operation, OperationKind, OperationStatus } from "../../tenants/op
 
 // resources and diagnostics can be long: a list leaves them to the single operation.
 const LIST = `
-  select id, tenant_id as "tenantId", kind, generation, status, requested_by as "requestedBy", request_id as "requestId",
+  select id, tenant_id as "tenantId", standalone_tunnel_id as "standaloneTunnelId", kind, generation, status, requested_by as "requestedBy", request_id as "requestId",
     worker, queued_at as "queuedAt", started_at as "startedAt", finished_at as "finishedAt", changes, timings, error,
     null as resources, null as diagnostics
   from operations

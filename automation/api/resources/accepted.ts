@@ -64,7 +64,7 @@ export async function finished(
   try {
     for (;;) {
       current = await tenants.waitForOperation(current.id, Math.max(0, deadline - Date.now()), signal);
-      if (current.status !== "superseded") return current;
+      if (current.status !== "superseded" || current.tenantId === null) return current;
       const newer = (await tenants.operations(current.tenantId, { limit: 10 })).items.findLast(
         ({ id, kind }) => id > current.id && kind !== "preview",
       );

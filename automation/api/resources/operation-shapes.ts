@@ -44,7 +44,11 @@ const Diagnostic = z.object({
 export const OperationBody = z
   .object({
     id: z.int(),
-    tenant_id: z.int(),
+    tenant_id: z.int().nullable().meta({ description: "null: of a container's own tunnel." }),
+    standalone_tunnel_id: z
+      .int()
+      .nullable()
+      .meta({ description: "Number of the container's own tunnel that it is of; null: of a tenant." }),
     kind: z.enum(OPERATION_KINDS),
     status: z.enum(OPERATION_STATUSES),
     generation: z.int().meta({ description: "Generation of the wish it works for." }),
@@ -81,6 +85,7 @@ export function operationBody(operation: Operation): z.infer<typeof OperationBod
   return {
     id: operation.id,
     tenant_id: operation.tenantId,
+    standalone_tunnel_id: operation.standaloneTunnelId,
     kind: operation.kind,
     status: operation.status,
     generation: operation.generation,

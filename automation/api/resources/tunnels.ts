@@ -1,12 +1,14 @@
 import { z } from "zod";
 import { Priority } from "../../queue/queue.ts";
+import type { Operation } from "../../tenants/operation.ts";
 import type { ApiDeps } from "../deps.ts";
 import { bind, type BoundEndpoint, endpoint } from "../http/endpoint.ts";
 import { ApiError } from "../problem.ts";
+import { type ReasonKey, REASONS } from "../../tenants/reasons.ts";
 import { type KnownTunnel, knownTunnel, ofStandalone, ofTenant } from "../tunnels/tunnel-lookup.ts";
 import { ContainerId, Cursor, Limit, LocalPort, nextLink, SubscriptionId } from "./fields.ts";
 import { linkOf, OperationLink } from "./operation-shapes.ts";
-import { TUNNEL_STATES } from "./tenant-shapes.ts";
+import { STATES, TUNNEL_STATES } from "./tenant-shapes.ts";
 
 export const TunnelId = z.object({
   id: z
@@ -32,6 +34,10 @@ export const TunnelBody = z
     id: z.string().meta({ description: "Cloudflare's id; the name until there is one." }),
     name: z.string().meta({ example: "acme-tunnel" }),
     status: z.enum(TUNNEL_STATES),
+    state: z.enum(STATES).meta({ description: "Of what it belongs to: the tenant, or the container's own tunnel." }),
+    state_reason: z.string().nullable(),
+    state_detail: z.string().nullable(),
+    next_step: z.string().nullable().meta({ description: "What to do when it is failed or stalled." }),
     deployment: Deployment,
   })
   .meta({ id: "Tunnel" });
@@ -110,7 +116,19 @@ const remove = endpoint({
   },
 });
 
-export const tunnelEndpoints = [list, read, bySubscription, create, remove];
+const retry = endpoint({
+  route: "POST /api/tunnels/{id}/retry",
+  tag: "Tunnels",
+  summary: "Run a container's tunnel again",
+  description:
+    "Makes, or removes, it once more: whatever it failed at. A tenant's is tried again with its tenant: 409.",
+  params: TunnelId,
+  responses: {
+    202: { description: "Under way: Location is the operation's URL.", schema: ChangedTunnel, headers: ["Location"] },
+  },
+});
+
+export const tunnelEndpoints = [list, read, bySubscription, create, remove, retry];
 
 export function tunnelRoutes(deps: ApiDeps): BoundEndpoint[] {
   const { tenants, standaloneTunnels } = deps;
@@ -124,7 +142,8 @@ export function tunnelRoutes(deps: ApiDeps): BoundEndpoint[] {
       });
       const standalone =
         (await standaloneTunnels?.list())?.filter(
-          ({ name }) => query.search === undefined || name.includes(query.search),
+          ({ label, subscriptionId }) =>
+            query.search === undefined || label.includes(query.search) || subscriptionId.includes(query.search),
         ) ?? [];
       const here = [
         ...page.items.map((tenant) => ofTenant(tenant, platform)),
@@ -177,36 +196,34 @@ export function tunnelRoutes(deps: ApiDeps): BoundEndpoint[] {
         by,
         { priority: Priority.customer },
       );
-      const link = linkOf(operation);
-      return {
-        status: 202,
-        headers: { location: link.url },
-        body: { success: true, tunnel: tunnelBody(ofStandalone(tunnel, await deps.platform())), operation: link },
-      };
+      return underWay(ofStandalone(tunnel, await deps.platform()), operation);
     }),
 
     bind(remove, async ({ params, by }) => {
       const tunnel = await knownTunnel(deps, params.id);
       if (tunnel.tenant !== undefined) throw belongsToTenant(tunnel.name, tunnel.tenant.id);
-      const operation = await standaloneTunnels?.remove(tunnel.name, by);
-      if (operation === undefined)
-        throw new ApiError(404, "UnknownTunnel", "Not found", `There is no tunnel "${params.id}".`, { field: "id" });
-      const link = linkOf(operation);
-      return {
-        status: 202,
-        headers: { location: link.url },
-        body: { success: true, tunnel: tunnelBody(tunnel), operation: link },
-      };
+      return underWay(tunnel, await standaloneTunnels?.remove(tunnel.name, by));
+    }),
+
+    bind(retry, async ({ params, by }) => {
+      const tunnel = await knownTunnel(deps, params.id);
+      if (tunnel.tenant !== undefined) throw triedWithTenant(tunnel.name, tunnel.tenant.id);
+      return underWay(tunnel, await standaloneTunnels?.retry(tunnel.name, by));
     }),
   ];
 }
 
 export function tunnelBody(tunnel: KnownTunnel): z.infer<typeof TunnelBody> {
-  const { tunnelId, name, active, tenant } = tunnel;
+  const { tunnelId, name, active, state, stateReason, stateDetail, tenant } = tunnel;
   return {
     id: tunnelId ?? name,
     name,
     status: tunnelId === null ? "pending" : active ? "active" : "inactive",
+    state,
+    state_reason: stateReason,
+    state_detail: stateDetail,
+    next_step:
+      stateReason !== null && Object.hasOwn(REASONS, stateReason) ? REASONS[stateReason as ReasonKey].remedy : null,
     deployment: {
       tenant_id: tenant?.id ?? null,
       subdomain: tenant?.subdomain ?? null,
@@ -216,6 +233,22 @@ export function tunnelBody(tunnel: KnownTunnel): z.infer<typeof TunnelBody> {
       container_id: tunnel.containerId,
       local_port: tunnel.localPort,
     },
+  };
+}
+
+function underWay(
+  tunnel: KnownTunnel,
+  operation: Operation | undefined,
+): { status: 202; headers: Record<string, string>; body: z.infer<typeof ChangedTunnel> } {
+  if (operation === undefined)
+    throw new ApiError(404, "UnknownTunnel", "Not found", `There is no tunnel "${tunnel.name}" any more.`, {
+      field: "id",
+    });
+  const link = linkOf(operation);
+  return {
+    status: 202,
+    headers: { location: link.url },
+    body: { success: true, tunnel: tunnelBody(tunnel), operation: link },
   };
 }
 
@@ -236,4 +269,11 @@ function belongsToTenant(name: string, tenantId: number): ApiError {
       remedy: `Suspend the tenant (POST /api/tenants/${tenantId}/suspend), or delete it with its tunnel (DELETE /api/tenants/${tenantId}).`,
     },
   );
+}
+
+function triedWithTenant(name: string, tenantId: number): ApiError {
+  return new ApiError(409, "TunnelOfTenant", "Belongs to a tenant", `${name} is the way in of tenant ${tenantId}.`, {
+    field: "id",
+    remedy: `Try the tenant again: POST /api/tenants/${tenantId}/retry`,
+  });
 }

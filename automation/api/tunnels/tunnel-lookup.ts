@@ -1,10 +1,10 @@
-import type { HostSettings, PlatformSettings } from "../../../components/settings/platform-settings.ts";
-import { connectorService, tunnelName } from "../../../components/tenant/names.ts";
-import type { Tenant } from "../../tenants/tenant.ts";
+import { type HostSettings, type PlatformSettings, publicUrl } from "../../../components/settings/platform-settings.ts";
+import { connectorService, hostname, tunnelName } from "../../../components/tenant/names.ts";
+import type { Tenant, TenantState } from "../../tenants/tenant.ts";
+import type { StandaloneTunnel } from "../../tunnels/standalone-tunnels.ts";
 import type { ApiDeps } from "../deps.ts";
 import { ApiError } from "../problem.ts";
 import { urlOf } from "../resources/tenant-shapes.ts";
-import type { StandaloneTunnel } from "./standalone-tunnels.ts";
 
 /** A tunnel of a tenant, or of a container that is none. */
 export interface KnownTunnel {
@@ -18,6 +18,9 @@ export interface KnownTunnel {
   readonly localPort: number | null;
   readonly url: string;
   readonly subscriptionId: string | null;
+  readonly state: TenantState;
+  readonly stateReason: string | null;
+  readonly stateDetail: string | null;
   /** undefined: standalone. */
   readonly tenant: Tenant | undefined;
 }
@@ -32,21 +35,28 @@ export function ofTenant(tenant: Tenant, platform: PlatformSettings): KnownTunne
     localPort: tenant.localPort,
     url: urlOf(tenant, platform),
     subscriptionId: tenant.subscriptionId,
+    state: tenant.state,
+    stateReason: tenant.stateReason,
+    stateDetail: tenant.stateDetail,
     tenant,
   };
 }
 
 export function ofStandalone(tunnel: StandaloneTunnel, platform: PlatformSettings): KnownTunnel {
-  const { tunnelId, name, active, containerId, localPort, subscriptionId, hostname } = tunnel;
+  const { label, tunnelId, tunnelUrl, tunnelActive, containerId, localPort, subscriptionId } = tunnel;
+  const { state, stateReason, stateDetail } = tunnel;
   return {
     tunnelId,
-    name,
-    active,
+    name: tunnelName(label),
+    service: connectorService(label),
+    active: tunnelActive,
     containerId,
     localPort,
+    url: tunnelUrl ?? publicUrl(platform, hostname(label, platform.domain)),
     subscriptionId,
-    service: `cloudflared-${name}`,
-    url: platform.publicUrl.replace("{host}", hostname),
+    state,
+    stateReason,
+    stateDetail,
     tenant: undefined,
   };
 }

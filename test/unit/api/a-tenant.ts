@@ -23,6 +23,7 @@ export function aTenant(fields: Partial<Tenant>): Tenant {
     generation: 1,
     observedGeneration: 0,
     state: "pending",
+    convergedState: null,
     stateReason: null,
     stateDetail: null,
     claimed: false,

@@ -46,6 +46,7 @@ const EXPECTED: Record<"public" | Role, readonly string[]> = {
     "POST /api/tunnels",
     "GET /api/tunnels/{id}/logs",
     "POST /api/tunnels/{id}/restart",
+    "POST /api/tunnels/{id}/retry",
     "POST /api/tasks/{id}/resolve",
     "GET /api/events/{id}",
     "POST /api/events/{id}/replay",

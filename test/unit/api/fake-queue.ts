@@ -13,6 +13,8 @@ export class FakeQueue implements Queue {
     this.reconciles.push(tenantId);
   }
 
+  async enqueueTunnel(): Promise<void> {}
+
   async enqueuePreview(): Promise<void> {}
 
   async enqueueStripeEvent(_tx: Transaction, eventId: string): Promise<void> {

@@ -203,6 +203,7 @@ export class FakeTenants implements Tenants {
       this.replace({
         ...tenant,
         state: tenant.wanted,
+        convergedState: tenant.wanted,
         observedGeneration: tenant.generation,
         tunnelId: tenant.tunnelId ?? tunnelIdOf(tenant.id),
         tunnelActive: tenant.wanted !== "deleted",
@@ -236,6 +237,7 @@ export class FakeTenants implements Tenants {
     const operation: Operation = {
       id: this.allOperations.length + 1,
       tenantId: tenant.id,
+      standaloneTunnelId: null,
       kind,
       generation: tenant.generation,
       status: "queued",

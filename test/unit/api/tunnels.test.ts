@@ -5,9 +5,10 @@ import type {
   NewStandaloneTunnel,
   StandaloneTunnel,
   StandaloneTunnels,
-} from "../../../automation/api/tunnels/standalone-tunnels.ts";
+} from "../../../automation/tunnels/standalone-tunnels.ts";
 import { connectorState } from "../../../automation/api/tunnels/connector-state.ts";
 import { ApiError } from "../../../automation/api/problem.ts";
+import { aTunnel } from "../tunnels/a-tunnel.ts";
 import { tunnelIdOf } from "./a-tenant.ts";
 import { RUNNING } from "./fake-connectors.ts";
 import { startTestApi, stopPostgres, type TestApi } from "./fixture.ts";
@@ -168,6 +169,8 @@ test("a tenant's tunnel goes with its tenant only", async (t) => {
   const { status, at } = await api.call("DELETE", "/api/tunnels/acme-tunnel");
   assert.deepEqual([status, at("type")], [409, "/problems/TunnelOfTenant"]);
   assert.match(String(at("remedy")), /DELETE \/api\/tenants\/1/);
+  const retried = await api.call("POST", "/api/tunnels/acme-tunnel/retry");
+  assert.deepEqual([retried.status, retried.at("type")], [409, "/problems/TunnelOfTenant"]);
 });
 
 test("without the core's part for it, a container's own tunnel is not implemented", async (t) => {
@@ -182,18 +185,13 @@ test("a container that is no tenant gets a tunnel, and loses it again", async (t
   const made: StandaloneTunnel[] = [];
   const asked: NewStandaloneTunnel[] = [];
   const find = (id: string): StandaloneTunnel | undefined =>
-    made.find(({ name, tunnelId }) => name === id || tunnelId === id);
+    made.find(({ label, tunnelId }) => `${label}-tunnel` === id || tunnelId === id);
   let api: TestApi;
   const standaloneTunnels: StandaloneTunnels = {
     async request(input) {
       asked.push(input);
-      const tunnel = {
-        name: "shop-tunnel",
-        tunnelId: null,
-        hostname: input.hostname ?? "sub-9.example.com",
-        active: false,
-        ...input,
-      };
+      const { hostname: _hostname, ...rest } = input;
+      const tunnel = aTunnel(rest);
       made.push(tunnel);
       return { tunnel, operation: api.tenants.begin(1, "provision") };
     },
@@ -201,6 +199,7 @@ test("a container that is no tenant gets a tunnel, and loses it again", async (t
     get: async (id) => find(id),
     bySubscription: async (id) => made.find(({ subscriptionId }) => subscriptionId === id),
     remove: async (id) => (find(id) === undefined ? undefined : api.tenants.begin(1, "delete")),
+    retry: async (id) => (find(id) === undefined ? undefined : api.tenants.begin(1, "provision")),
   };
   api = await startTestApi(t, { standaloneTunnels });
   await withAcme(api);
@@ -218,6 +217,12 @@ test("a container that is no tenant gets a tunnel, and loses it again", async (t
   assert.deepEqual([list.at("total"), list.at("tunnels.*.name")], [2, ["acme-tunnel", "shop-tunnel"]]);
   assert.equal((await api.call("GET", "/api/tunnels/subscription/sub_9/tunnel")).at("tunnel.name"), "shop-tunnel");
   assert.equal((await api.call("GET", "/api/tunnels/shop-tunnel/status")).at("service"), "cloudflared-shop-tunnel");
+  made[0] = aTunnel({ state: "stalled", stateReason: "name-taken", stateDetail: "the DNS record is another's" });
+  const stalled = await api.call("GET", "/api/tunnels/shop-tunnel");
+  assert.deepEqual([stalled.at("tunnel.state"), stalled.at("tunnel.state_reason")], ["stalled", "name-taken"]);
+  assert.match(String(stalled.at("tunnel.next_step")), /press Retry/);
+  const again = await api.call("POST", "/api/tunnels/shop-tunnel/retry", { role: "operator" });
+  assert.deepEqual([again.status, again.headers.get("location")], [202, again.at("operation.url")]);
   const removed = await api.call("DELETE", "/api/tunnels/shop-tunnel");
   assert.deepEqual([removed.status, removed.at("operation.kind")], [202, "delete"]);
   assert.equal(

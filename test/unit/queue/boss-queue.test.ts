@@ -220,7 +220,7 @@ async function working(t: TestContext, handlers: Partial<Handlers>, reconciles =
   t.after(() => worker.stop(1_000));
   const nothing = async (): Promise<void> => {};
   await worker.work(
-    { reconcile: nothing, stripeEvent: nothing, preview: nothing, ...handlers },
+    { reconcile: nothing, tunnel: nothing, stripeEvent: nothing, preview: nothing, ...handlers },
     { reconciles, perHost, stripeEvents: 1 },
   );
   return worker;

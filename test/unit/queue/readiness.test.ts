@@ -24,7 +24,7 @@ test("the queue is ready while its schema is there and its workers ask for jobs"
   assert.equal(await problem(), "none", "a process that only sends");
 
   const nothing = async (): Promise<void> => {};
-  const handlers = { reconcile: nothing, stripeEvent: nothing, preview: nothing };
+  const handlers = { reconcile: nothing, tunnel: nothing, stripeEvent: nothing, preview: nothing };
   await queue.work(handlers, { reconciles: 2, perHost: 8, stripeEvents: 1 });
   assert.equal(await problem(), "none");
 

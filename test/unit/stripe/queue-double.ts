@@ -22,6 +22,8 @@ export class QueueDouble implements Queue {
     await tx.query("insert into jobs (kind, subject) values ('reconcile', $1)", [String(tenantId)]);
   }
 
+  async enqueueTunnel(): Promise<void> {}
+
   async enqueuePreview(tx: Transaction, operationId: number): Promise<void> {
     await tx.query("insert into jobs (kind, subject) values ('preview', $1)", [String(operationId)]);
   }

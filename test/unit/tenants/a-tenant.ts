@@ -20,6 +20,7 @@ export function aTenant(changes: Partial<Tenant> = {}): Tenant {
     generation: 1,
     observedGeneration: 1,
     state: "active",
+    convergedState: "active",
     stateReason: null,
     stateDetail: null,
     claimed: true,

@@ -32,9 +32,10 @@ test("a failed tenant is tried again when its time has come, not before", () => 
 
 test("each wish leads to its step, and shows a state of its own on the way", () => {
   const steps = [
-    nextStep(aTenant({ ...due, readyAt: null, state: "pending", tunnelActive: false }), now),
+    nextStep(aTenant({ ...due, readyAt: null, state: "pending", convergedState: null }), now),
     nextStep(aTenant(due), now),
-    nextStep(aTenant({ ...due, state: "suspended", tunnelActive: false }), now),
+    nextStep(aTenant({ ...due, state: "suspended", convergedState: "suspended" }), now),
+    nextStep(aTenant({ ...due, state: "failed", convergedState: "suspended" }), now),
     nextStep(aTenant({ ...due, state: "failed", tunnelActive: false }), now),
     nextStep(aTenant({ ...due, wanted: "suspended" }), now),
     nextStep(aTenant({ ...due, wanted: "deleted", state: "suspended" }), now),
@@ -46,6 +47,7 @@ test("each wish leads to its step, and shows a state of its own on the way", () 
       "update: active, active",
       "resume: provisioning, active",
       "resume: provisioning, active",
+      "update: provisioning, active",
       "suspend: suspending, suspended",
       "delete: deleting, deleted",
     ],

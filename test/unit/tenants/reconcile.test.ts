@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { test } from "node:test";
 import { EngineFailure } from "../../../automation/engine/engine.ts";
 import { acquireLease } from "../../../automation/tenants/lease.ts";
+import { TENANT_TABLE } from "../../../automation/tenants/tenant-rows.ts";
 import { reconcile } from "../../../automation/tenants/reconcile.ts";
 import { BY, everythingOf, useWorld, type World } from "./world.ts";
 
@@ -107,7 +108,7 @@ test("after a failure the next try adopts what was made without the state's know
 test("a tenant at work is not run by another worker", async () => {
   const { worker, tenant, db } = world();
   const { id } = await tenant();
-  const lease = await acquireLease(db, id, "elsewhere");
+  const lease = await acquireLease(db, TENANT_TABLE, id, "elsewhere");
   assert.deepEqual(await reconcile(id, worker()), { kind: "busy" });
   await lease?.release();
 });

@@ -35,7 +35,8 @@ test("only what the stack is made from needs a run", () => {
 test("an operation is named after what it will do", () => {
   assert.equal(kindOfRun(aTenant({ readyAt: null })), "provision");
   assert.equal(kindOfRun(aTenant()), "update");
-  assert.equal(kindOfRun(aTenant({ tunnelActive: false })), "resume");
+  assert.equal(kindOfRun(aTenant({ convergedState: "suspended", state: "suspended" })), "resume");
+  assert.equal(kindOfRun(aTenant({ tunnelActive: false })), "update", "its tunnel has dropped");
   assert.equal(kindOfRun(aTenant({ wanted: "suspended" })), "suspend");
   assert.equal(kindOfRun(aTenant({ wanted: "deleted", readyAt: null })), "delete");
 });

@@ -7,10 +7,12 @@ import type { Deployment, Engine, EngineResult, ProgramRun, StackRun } from "../
 import type { Queue } from "../../../automation/queue/queue.ts";
 import type { Clouds } from "../../../automation/tenants/clouds.ts";
 import { DatabaseTenants } from "../../../automation/tenants/database-tenants.ts";
+import { DatabaseTunnels } from "../../../automation/tunnels/database-tunnels.ts";
 import type { Findings } from "../../../automation/tenants/findings.ts";
 import type { ReconcileIO } from "../../../automation/tenants/run.ts";
 import type { NewTenant } from "../../../automation/tenants/tenants.ts";
 import type { TenantSettings } from "../../../components/settings/tenant-settings.ts";
+import type { TunnelSettings } from "../../../components/settings/tunnel-settings.ts";
 import { examplePlatform } from "../../components/example-platform.ts";
 import { startPostgres, type TestPostgres } from "../../postgres.ts";
 
@@ -42,13 +44,11 @@ export class FakeEngine implements Engine {
     this.runs.push(run);
     await this.during("up", run);
     run.signal?.throwIfAborted();
-    const settings = run.program[1] as TenantSettings;
-    this.clouds.found.set(settings.subdomain, everythingOf(settings.subdomain));
-    const outputs = {
-      tunnelId: `t-${settings.subdomain}`,
-      url: `https://${settings.subdomain}.example`,
-      directUrl: "h:8069",
-    };
+    const settings = run.program[1] as TenantSettings | TunnelSettings;
+    const ofTunnel = "label" in settings;
+    const label = ofTunnel ? settings.label : settings.subdomain;
+    this.clouds.found.set(name(run.stack), ofTunnel ? wayInOf(label) : everythingOf(label));
+    const outputs = { tunnelId: `t-${label}`, url: `https://${label}.example`, directUrl: "h:8069" };
     return { ...RESULT, outputs };
   }
 
@@ -85,10 +85,13 @@ function name(stack: string): string {
   return stack.split("/").at(-1) ?? stack;
 }
 
+export function wayInOf(label: string): Findings {
+  return { tunnel: { id: `t-${label}`, ours: true }, record: { id: `r-${label}`, ours: true, is: "CNAME" } };
+}
+
 export function everythingOf(subdomain: string): Findings {
   return {
-    tunnel: { id: `t-${subdomain}`, ours: true },
-    record: { id: `r-${subdomain}`, ours: true, is: "CNAME" },
+    ...wayInOf(subdomain),
     role: { ours: true },
     database: { owner: "odoo_h105", mark: "ours" },
   };
@@ -101,6 +104,11 @@ export class FakeClouds implements Clouds {
   async look({ subdomain }: { subdomain: string }): Promise<Findings> {
     this.looks += 1;
     return this.found.get(subdomain) ?? {};
+  }
+
+  async lookForTunnel({ label }: { label: string }): Promise<Findings> {
+    this.looks += 1;
+    return this.found.get(`tunnel.${label}`) ?? {};
   }
 
   readonly connected = new Set<string>();
@@ -126,6 +134,9 @@ export interface World {
   clouds: FakeClouds;
   /** Tenants queued, in order, each with its priority. */
   queued: [number, number | undefined][];
+  tunnels: DatabaseTunnels;
+  /** The same for containers' own tunnels. */
+  queuedTunnels: [number, number | undefined][];
   /** A worker's view; each has a name of its own. */
   worker: (name?: string, changes?: Partial<ReconcileIO>) => ReconcileIO;
   /** A requested tenant with a subdomain of its own; returns its id. */
@@ -143,8 +154,10 @@ export function useWorld(): () => World {
     await migrate(db);
     listener = new Listener(postgres.url);
     const queued: World["queued"] = [];
+    const queuedTunnels: World["queued"] = [];
     const queue = {
       enqueueReconcile: async (_tx: unknown, id: number, priority?: number) => void queued.push([id, priority]),
+      enqueueTunnel: async (_tx: unknown, id: number, priority?: number) => void queuedTunnels.push([id, priority]),
       enqueuePreview: async () => {},
     };
     const tenants = new DatabaseTenants({
@@ -154,12 +167,15 @@ export function useWorld(): () => World {
       platform: async () => PLATFORM,
     });
     const cloudflare = new CloudflareBudget(db, { calls: 100_000, windowSeconds: 300 });
+    const tunnels = new DatabaseTunnels({ db, queue: queue as unknown as Queue, platform: async () => PLATFORM });
     const clouds = new FakeClouds();
     const engine = new FakeEngine(clouds);
     let count = 0;
     world = {
       db,
       tenants,
+      tunnels,
+      queuedTunnels,
       engine,
       clouds,
       queued,

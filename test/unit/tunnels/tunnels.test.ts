@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { EngineFailure } from "../../../automation/engine/engine.ts";
+import { reconcileStack, type Reconciled } from "../../../automation/tenants/reconcile.ts";
+import { acquireLease } from "../../../automation/tenants/lease.ts";
+import type { ReconcileIO } from "../../../automation/tenants/run.ts";
+import type { StandaloneTunnel } from "../../../automation/tunnels/standalone-tunnels.ts";
+import { TUNNEL_TABLE } from "../../../automation/tunnels/tunnel-rows.ts";
+import { TUNNELS } from "../../../automation/tunnels/tunnel-target.ts";
+import { FieldError } from "../../../components/field-error.ts";
+import { BY, PLATFORM, useWorld } from "../tenants/world.ts";
+
+const world = useWorld();
+let count = 0;
+
+/** Requested under a label of its own. */
+async function tunnel(): Promise<StandaloneTunnel> {
+  const label = `shop${(count += 1)}`;
+  const hostname = `${label}.${PLATFORM.domain}`;
+  const made = await world().tunnels.request(
+    { subscriptionId: `sub_${label}`, containerId: 105, localPort: 8080, hostname },
+    BY,
+  );
+  return made.tunnel;
+}
+
+async function run(id: number, changes: Partial<ReconcileIO> = {}): Promise<Reconciled> {
+  const { worker, clouds } = world();
+  clouds.connected.add("c1");
+  return reconcileStack(TUNNELS, id, worker("here:1:a", changes));
+}
+
+async function actions(label: string): Promise<string[]> {
+  const { rows } = await world().db.query<{ action: string }>(
+    "select action from audit_log where subject_type = 'tunnel' and subject_id = $1 order by id",
+    [`${label}-tunnel`],
+  );
+  return rows.map(({ action }) => action);
+}
+
+const refused =
+  (kind: string, field: string) =>
+  (error: unknown): boolean =>
+    error instanceof FieldError && error.name === kind && error.field === field;
+
+test("a requested tunnel is made as a stack of its own, proven, and deleted to nothing", async () => {
+  const { tunnels, engine, clouds, queuedTunnels, db } = world();
+  const { id, label } = await tunnel();
+  assert.ok(queuedTunnels.some(([queued]) => queued === id));
+  assert.deepEqual(await run(id), { kind: "done", again: false });
+  const made = await tunnels.get(`${label}-tunnel`);
+  assert.deepEqual(
+    [made?.state, made?.tunnelActive, made?.tunnelId, made?.tunnelUrl],
+    ["active", true, `t-${label}`, `https://${label}.example`],
+  );
+  assert.ok(made?.readyAt);
+  assert.equal((await tunnels.get(`t-${label}`))?.id, id);
+  assert.ok(engine.calls.includes(`up tunnel.${label}`));
+  assert.deepEqual(await run(id), { kind: "nothing", because: "converged" });
+
+  const operation = await tunnels.remove(`${label}-tunnel`, BY);
+  assert.deepEqual([operation?.kind, operation?.standaloneTunnelId, operation?.tenantId], ["delete", id, null]);
+  assert.deepEqual(await run(id), { kind: "done", again: false });
+  assert.equal(await tunnels.get(`${label}-tunnel`), undefined);
+  assert.ok(engine.calls.includes(`destroy tunnel.${label}`));
+  assert.ok(!clouds.found.has(`tunnel.${label}`));
+  assert.deepEqual(await actions(label), ["tunnel.request", "tunnel.active", "tunnel.delete", "tunnel.deleted"]);
+  const { rows } = await db.query<{ kind: string; status: string }>(
+    "select kind, status from operations where standalone_tunnel_id = $1 order by id",
+    [id],
+  );
+  assert.deepEqual(rows, [
+    { kind: "provision", status: "succeeded" },
+    { kind: "delete", status: "succeeded" },
+  ]);
+});
+
+test("a subscription has one way in, and a name one owner, whichever kind comes first", async () => {
+  const { tunnels, tenants, tenant } = world();
+  const { label, subscriptionId } = await tunnel();
+  const place = { containerId: 105, localPort: 8080 };
+  const customer = { planType: "starter", customerEmail: "a@example.com" };
+  await assert.rejects(
+    tunnels.request({ ...place, subscriptionId }, BY),
+    refused("SubscriptionHasTunnel", "subscription_id"),
+  );
+  await assert.rejects(
+    tunnels.request({ ...place, subscriptionId: "sub_other", hostname: `${label}.${PLATFORM.domain}` }, BY),
+    refused("HostnameTaken", "hostname"),
+  );
+  await assert.rejects(tenants.request({ ...customer, subdomain: label }, BY), refused("SubdomainTaken", "subdomain"));
+  await assert.rejects(
+    tenants.request({ ...customer, subdomain: "another-name", subscriptionId }, BY),
+    refused("SubscriptionHasTunnel", "subscription_id"),
+  );
+  const { subdomain } = await tenant({ subscriptionId: "sub_of_a_tenant" });
+  await assert.rejects(
+    tunnels.request({ ...place, subscriptionId: "sub_new", hostname: `${subdomain}.${PLATFORM.domain}` }, BY),
+    refused("HostnameTaken", "hostname"),
+  );
+  await assert.rejects(
+    tunnels.request({ ...place, subscriptionId: "sub_of_a_tenant" }, BY),
+    refused("SubscriptionTaken", "subscription_id"),
+  );
+});
+
+test("of a tenant and a tunnel that want the same name at once, one gets it", async () => {
+  const { tunnels, tenants } = world();
+  const names = Array.from({ length: 8 }, (_, n) => `contested${n}`);
+  const asked = names.flatMap((name) => [
+    tenants.request({ subdomain: name, planType: "starter", customerEmail: "a@example.com" }, BY),
+    tunnels.request(
+      { subscriptionId: `sub_${name}`, containerId: 105, localPort: 80, hostname: `${name}.${PLATFORM.domain}` },
+      BY,
+    ),
+  ]);
+  const settled = await Promise.allSettled(asked);
+  assert.equal(settled.filter(({ status }) => status === "fulfilled").length, names.length);
+});
+
+test("a container that does not exist is refused with those that do", async () => {
+  await assert.rejects(
+    world().tunnels.request({ subscriptionId: "sub_x", containerId: 999, localPort: 80 }, BY),
+    (error) => refused("UnknownHost", "container_id")(error) && /105/.test((error as FieldError).remedy),
+  );
+});
+
+test("a deleted tunnel's name and subscription can be had again", async () => {
+  const { tunnels } = world();
+  const { id, label, subscriptionId } = await tunnel();
+  await run(id);
+  await tunnels.remove(`${label}-tunnel`, BY);
+  await run(id);
+  const again = await tunnels.request(
+    { subscriptionId, containerId: 105, localPort: 8081, hostname: `${label}.${PLATFORM.domain}` },
+    BY,
+  );
+  assert.notEqual(again.tunnel.id, id);
+});
+
+test("a tunnel that does not get through is failed with its reason, and tried again by itself", async () => {
+  const { tunnels, clouds, worker } = world();
+  const { id, label } = await tunnel();
+  const broken = await run(id, { probe: async () => "Cloudflare sees no connector (error 1033)" });
+  assert.equal(broken.kind, "failed");
+  const seen = await tunnels.get(`${label}-tunnel`);
+  assert.deepEqual([seen?.state, seen?.stateReason, seen?.readyAt], ["failed", "not-reachable", null]);
+  assert.ok(seen?.retryAt);
+  clouds.connected.add("c1");
+  const later = { now: () => new Date(Date.now() + 3_600_000) };
+  assert.equal((await reconcileStack(TUNNELS, id, worker("here:1:a", later))).kind, "done");
+});
+
+test("another's tunnel of that name stalls it at once; freed, a retry succeeds", async () => {
+  const { tunnels, clouds } = world();
+  const { id, label } = await tunnel();
+  clouds.found.set(`tunnel.${label}`, { tunnel: { id: "other", ours: false } });
+  assert.deepEqual(await run(id), { kind: "failed", retryInMs: null });
+  assert.equal((await tunnels.get(`${label}-tunnel`))?.stateReason, "name-taken");
+  assert.deepEqual(await run(id), { kind: "nothing", because: "parked" });
+  clouds.found.delete(`tunnel.${label}`);
+  await tunnels.retry(`${label}-tunnel`, BY);
+  assert.equal((await run(id)).kind, "done");
+  assert.deepEqual(await actions(label), ["tunnel.request", "tunnel.stalled", "tunnel.retry", "tunnel.active"]);
+});
+
+test("two workers never run one tunnel's stack, and the one that lost it writes nothing", async () => {
+  const { db, engine, tunnels } = world();
+  const { id, label } = await tunnel();
+  const lease = await acquireLease(db, TUNNEL_TABLE, id, "elsewhere");
+  assert.deepEqual(await run(id), { kind: "busy" });
+  await lease?.release();
+  engine.during = async () => {
+    engine.during = async () => {};
+    await db.query(
+      "update standalone_tunnels set lease_token = lease_token + 1, lease_until = now() + interval '1 minute' where id = $1",
+      [id],
+    );
+  };
+  assert.deepEqual(await run(id), { kind: "fenced" });
+  assert.deepEqual((await tunnels.get(`${label}-tunnel`))?.observedGeneration, 0);
+});
+
+test("what an interrupted run made of a tunnel is adopted by the next, and goes when it is deleted instead", async () => {
+  const { tunnels, engine, clouds } = world();
+  const { id, label } = await tunnel();
+  engine.during = async () => {
+    engine.during = async () => {};
+    throw new EngineFailure("failed", "lost", {
+      changes: {},
+      resources: [],
+      diagnostics: [],
+      outputs: {},
+      timings: {},
+    });
+  };
+  assert.equal((await run(id)).kind, "failed");
+  clouds.found.set(`tunnel.${label}`, { tunnel: { id: "t-half", ours: true } });
+  await tunnels.remove(`${label}-tunnel`, BY);
+  assert.deepEqual(await run(id), { kind: "done", again: false });
+  assert.deepEqual(engine.runs.at(-1)?.program[2], { tunnelId: "t-half" });
+  assert.deepEqual(engine.calls.slice(-2), [`up tunnel.${label}`, `destroy tunnel.${label}`]);
+});
