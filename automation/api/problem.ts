@@ -8,7 +8,7 @@ import {
   TenantIsDeleted,
   UnknownTenant,
 } from "../tenants/errors.ts";
-import { REASONS, TenantFailure } from "../tenants/reasons.ts";
+import { guideTo, REASONS, TenantFailure } from "../tenants/reasons.ts";
 
 export const WrongField = z.object({
   field: z.string().meta({ description: "Dotted path of the field, the parameter or the header." }),
@@ -29,6 +29,7 @@ export const Problem = z
     field: z.string().optional(),
     value: z.unknown().optional(),
     remedy: z.string().optional(),
+    guide: z.string().optional().meta({ description: "Page and section of the documentation." }),
     errors: z.array(WrongField).optional().meta({ description: "Every wrong field at once." }),
     operation_url: z.string().optional(),
   })
@@ -39,6 +40,7 @@ export type Problem = z.infer<typeof Problem>;
 interface ProblemExtras {
   field?: string;
   remedy?: string;
+  guide?: string;
   errors?: z.infer<typeof WrongField>[];
   operation_url?: string;
 }
@@ -122,7 +124,10 @@ export function toProblem(error: unknown, requestId: string): Answer {
   }
   if (error instanceof TenantFailure) {
     return expected(
-      answer(409, "TenantFailure", "Not possible now", error.message, { remedy: REASONS[error.reason].remedy }),
+      answer(409, "TenantFailure", "Not possible now", error.message, {
+        remedy: REASONS[error.reason].remedy,
+        guide: guideTo(error.reason),
+      }),
     );
   }
   const refused = bodyRefusal(error);

@@ -16,6 +16,7 @@ export interface TenantAnswer {
   readonly state_reason: string | null;
   readonly state_detail: string | null;
   readonly next_step: string | null;
+  readonly guide: string | null;
   readonly paused: boolean;
   readonly generation: number;
   readonly observed_generation: number;

@@ -45,6 +45,7 @@ export function tenantCommands(program: Command, session: Session): void {
           state: stateOf(tenant),
           detail: tenant.state_detail,
           "next step": tenant.next_step,
+          guide: tenant.guide,
           wanted: tenant.wanted_reason === null ? tenant.wanted : `${tenant.wanted} (${tenant.wanted_reason})`,
           converged: generation === seen ? "yes" : `no: generation ${seen} of ${generation}`,
           plan: tenant.plan_type,

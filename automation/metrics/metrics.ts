@@ -20,7 +20,7 @@ const PROVISIONING_BUCKETS = [0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300, 600];
 const HTTP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /**
- * Prometheus metrics, each with its meaning (docs/api.md lists them). All but the HTTP times and the process's own come
+ * Prometheus metrics, each with its meaning (docs/operations/observability.md lists them). All but the HTTP times and the process's own come
  * from the database when they are asked for, so every API process tells the whole platform's: of several, take one.
  */
 export class Metrics {

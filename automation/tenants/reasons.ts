@@ -1,4 +1,4 @@
-/** Why a tenant is failed or stalled, and what to do: shown wherever the state is. One page each in docs/operations. */
+/** Why a tenant is failed or stalled, and what to do: shown wherever the state is; a section each in GUIDE. */
 export interface Reason {
   /** What has happened, for an operator. */
   readonly means: string;
@@ -127,6 +127,13 @@ export const REASONS = {
 } as const satisfies Record<string, Reason>;
 
 export type ReasonKey = keyof typeof REASONS;
+
+/** The page that tells of each reason what to look at, and the next step. */
+export const GUIDE = "docs/operations/stalled-tenants.md";
+
+export function guideTo(reason: ReasonKey): string {
+  return `${GUIDE}#${reason}`;
+}
 
 /** Tries of a reason that may pass before the tenant is stalled. */
 export const FEW = 5;

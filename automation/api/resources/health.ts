@@ -40,7 +40,11 @@ const metrics = endpoint({
   tag: "Health",
   summary: "Prometheus metrics",
   responses: {
-    200: { description: "Text format; docs/api.md lists the names.", schema: z.string(), mediaType: "text/plain" },
+    200: {
+      description: "Text format; docs/operations/observability.md lists the names.",
+      schema: z.string(),
+      mediaType: "text/plain",
+    },
   },
 });
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type PlatformSettings, publicUrl } from "../../../components/settings/platform-settings.ts";
 import { databaseName, hostname, tunnelName } from "../../../components/tenant/names.ts";
-import { type ReasonKey, REASONS } from "../../tenants/reasons.ts";
+import { guideTo, type ReasonKey, REASONS } from "../../tenants/reasons.ts";
 import type { Tenant } from "../../tenants/tenant.ts";
 import { iso, NullableTimestamp, Timestamp } from "./fields.ts";
 
@@ -52,6 +52,7 @@ export const TenantBody = z
     state_reason: z.string().nullable(),
     state_detail: z.string().nullable(),
     next_step: z.string().nullable().meta({ description: "What to do about a failed or stalled tenant." }),
+    guide: z.string().nullable().meta({ description: "Where the documentation tells more of it: page and section." }),
     attempts: z.int().meta({ description: "Failures in a row." }),
     retry_at: NullableTimestamp.meta({ description: "When it is tried again by itself." }),
     generation: z.int().meta({ description: "Grows with every change of the wish." }),
@@ -83,8 +84,9 @@ export function urlOf(tenant: Pick<Tenant, "subdomain" | "tunnelUrl">, platform:
 }
 
 /** Reasons are kept as text; one of an older release may be unknown here. */
-function nextStepOf(reason: string): string | null {
-  return Object.hasOwn(REASONS, reason) ? REASONS[reason as ReasonKey].remedy : null;
+function nextStepOf(reason: string | null): { next_step: string | null; guide: string | null } {
+  if (reason === null || !Object.hasOwn(REASONS, reason)) return { next_step: null, guide: null };
+  return { next_step: REASONS[reason as ReasonKey].remedy, guide: guideTo(reason as ReasonKey) };
 }
 
 export function tenantBody(tenant: Tenant, platform: PublicPlaces): z.infer<typeof TenantBody> {
@@ -111,7 +113,7 @@ export function tenantBody(tenant: Tenant, platform: PublicPlaces): z.infer<type
     state: tenant.state,
     state_reason: tenant.stateReason,
     state_detail: tenant.stateDetail,
-    next_step: tenant.stateReason === null ? null : nextStepOf(tenant.stateReason),
+    ...nextStepOf(tenant.stateReason),
     attempts: tenant.attempts,
     retry_at: iso(tenant.retryAt),
     generation: tenant.generation,

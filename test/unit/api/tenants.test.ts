@@ -266,6 +266,7 @@ test("a failed tenant says why and what to do", async (t) => {
   );
   const { at } = await api.call("GET", "/api/tenants/1");
   assert.match(String(at("tenant.next_step")), /press Retry/);
+  assert.equal(at("tenant.guide"), "docs/operations/stalled-tenants.md#name-taken");
   assert.deepEqual(
     [at("tenant.state_detail"), at("tenant.retry_at")],
     ["tunnel acme-tunnel", "2026-03-02T10:05:00.000Z"],
