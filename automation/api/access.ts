@@ -27,6 +27,7 @@ export const ACCESS = {
   "POST /api/tenants/{id}/pause": "operator",
   "POST /api/tenants/{id}/unpause": "operator",
   "POST /api/tenants/{id}/rotate": "admin",
+  "POST /api/tenants/{id}/initial-password": "admin",
 
   "GET /api/tunnels": "viewer",
   "POST /api/tunnels": "operator",

@@ -17,6 +17,7 @@ import { ApiError, toProblem } from "./problem.ts";
 import { auditRoutes } from "./resources/audit.ts";
 import { eventRoutes } from "./resources/events.ts";
 import { healthRoutes } from "./resources/health.ts";
+import { initialPasswordRoutes } from "./resources/initial-password.ts";
 import { operationRoutes } from "./resources/operations.ts";
 import { overviewRoutes } from "./resources/overview.ts";
 import { queueRoutes } from "./resources/queue.ts";
@@ -71,6 +72,7 @@ function endpoints(deps: ApiDeps): BoundEndpoint[] {
   return [
     ...tenantRoutes(deps),
     ...tenantActionRoutes(deps),
+    ...initialPasswordRoutes(deps),
     ...tunnelRoutes(deps),
     ...tunnelStatusRoutes(deps),
     ...tunnelLogRoutes(deps),

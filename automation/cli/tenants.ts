@@ -117,6 +117,19 @@ export function tenantCommands(program: Command, session: Session): void {
     });
 
   tenants
+    .command("password <tenant>")
+    .description("the first administrator's login and initial password; each telling is audited (role admin)")
+    .action(async (name: string) => {
+      const { id } = await find(session, name);
+      const answer = await session.api().ask("POST", `/api/tenants/${id}/initial-password`);
+      const { url, login, password, ready } = answer;
+      if (session.json()) return session.print(JSON.stringify({ url, login, password, ready }, null, 2));
+      session.print(facts({ url, login, password }));
+      session.err.write("Good until the customer has changed it.\n");
+      if (ready !== true) session.err.write("The tenant is not made yet.\n");
+    });
+
+  tenants
     .command("config <tenant>")
     .description("its stack configuration (YAML), for pulumi -s <tenant>")
     .action(async (name: string) => {

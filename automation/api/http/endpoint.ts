@@ -35,6 +35,8 @@ export interface Endpoint<
   readonly query: Q;
   readonly body: B;
   readonly accepts: readonly RequestHeader[];
+  /** The answer holds a secret: it is not kept for repeats of the request. */
+  readonly secret: boolean;
   readonly responses: R;
 }
 
@@ -47,6 +49,8 @@ interface EndpointInput<P extends Shape, Q extends Shape, B extends BodyShape, R
   readonly query?: Q;
   readonly body?: B;
   readonly accepts?: readonly RequestHeader[];
+  /** Default false. */
+  readonly secret?: boolean;
   readonly responses: R;
 }
 
@@ -56,8 +60,8 @@ export function endpoint<
   Q extends Shape = undefined,
   B extends BodyShape = undefined,
 >(input: EndpointInput<P, Q, B, R>): Endpoint<P, Q, B, R> {
-  const { params, query, body, accepts = [] } = input;
-  return { ...input, params: params as P, query: query as Q, body: body as B, accepts };
+  const { params, query, body, accepts = [], secret = false } = input;
+  return { ...input, params: params as P, query: query as Q, body: body as B, accepts, secret };
 }
 
 type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;

@@ -58,7 +58,7 @@ async function answer(bound: BoundEndpoint, req: Request, res: Response, context
   addLogFields(idsOf(route, req.params));
 
   const key = req.get("idempotency-key");
-  const idempotent = req.method === "POST" && key !== undefined && caller !== undefined;
+  const idempotent = req.method === "POST" && !bound.endpoint.secret && key !== undefined && caller !== undefined;
   const limit = timeLimit(res, context.requestTimeout, idempotent);
   const call: Call<unknown, unknown, unknown> = {
     ...valid,

@@ -3,6 +3,7 @@ import { type Endpoint, endpoint } from "../http/endpoint.ts";
 import { auditEndpoints } from "../resources/audit.ts";
 import { eventEndpoints } from "../resources/events.ts";
 import { healthEndpoints } from "../resources/health.ts";
+import { initialPasswordEndpoints } from "../resources/initial-password.ts";
 import { operationEndpoints } from "../resources/operations.ts";
 import { overviewEndpoints } from "../resources/overview.ts";
 import { queueEndpoints } from "../resources/queue.ts";
@@ -40,6 +41,7 @@ export const openapiEndpoint = openapi;
 export const ALL_ENDPOINTS: readonly Endpoint[] = [
   ...tenantEndpoints,
   ...tenantActionEndpoints,
+  ...initialPasswordEndpoints,
   ...tunnelEndpoints,
   ...tunnelStatusEndpoints,
   ...tunnelLogEndpoints,

@@ -63,7 +63,7 @@ function pathOf(endpoint: Endpoint): RouteConfig {
   const needed = ACCESS[endpoint.route];
   const accepts = [
     ...endpoint.accepts,
-    ...(method === "post" && needed !== "public" ? (["Idempotency-Key"] as const) : []),
+    ...(method === "post" && needed !== "public" && !endpoint.secret ? (["Idempotency-Key"] as const) : []),
   ];
   const notes = [endpoint.description, needed === "public" ? undefined : `Role: ${needed}.`].filter(
     (note) => note !== undefined,

@@ -60,6 +60,7 @@ const EXPECTED: Record<"public" | Role, readonly string[]> = {
     "POST /api/queue/unpause",
     "GET /api/audit/verify",
     "POST /api/tenants/{id}/rotate",
+    "POST /api/tenants/{id}/initial-password",
     "POST /api/rotations",
     "GET /api/secrets",
     "POST /api/secrets/reload",

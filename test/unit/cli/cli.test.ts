@@ -10,8 +10,9 @@ import { tokenVerifier } from "../../../automation/api/auth/tokens.ts";
 import { recordAudit } from "../../../automation/audit/record.ts";
 import { commandLine } from "../../../automation/cli/command-line.ts";
 import { yaml } from "../../../automation/cli/terminal.ts";
+import { derivePassword } from "../../../components/tenant/secrets.ts";
 import { until } from "../../until.ts";
-import { SECRET, startTestApi, stopPostgres, type TestApi } from "../api/fixture.ts";
+import { PLATFORM, SECRET, startTestApi, stopPostgres, type TestApi } from "../api/fixture.ts";
 
 after(stopPostgres);
 
@@ -123,6 +124,16 @@ test("a deletion asks first, and in a script only goes on when told so", async (
   const { out, error } = await cli("tenants", "delete", "acme", "--yes");
   assert.equal(error, undefined);
   assert.match(out, /kind +delete/);
+});
+
+test("the first login is told, its password on standard output only", async (t) => {
+  const api = await startTestApi(t);
+  await withAcme(api);
+  const password = derivePassword(PLATFORM.masterKey, "acme", "odoo-admin");
+  const { out, err, error } = await against(api)("tenants", "password", "acme");
+  assert.equal(error, undefined);
+  assert.match(out, new RegExp(`login +admin@acme\\.example\\.com\npassword +${password}\n$`));
+  assert.equal(err, "Good until the customer has changed it.\n");
 });
 
 test("a tenant's stack configuration is YAML that Pulumi reads", async (t) => {
