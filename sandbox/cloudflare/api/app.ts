@@ -31,10 +31,10 @@ export function createApi(world: CloudflareWorld, config: CloudflareConfig): Api
     calls.count(req.method, req.path);
     next();
   });
-  v4.use(sufferFaults(faults));
+  v4.use(express.json({ limit: "1mb" }));
+  v4.use(sufferFaults(faults, world));
   v4.use(authenticate(config));
   v4.use(limitRate(limiter, world.now));
-  v4.use(express.json({ limit: "1mb" }));
   v4.use(
     tunnelRoutes(world),
     tunnelConnectionRoutes(world),

@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
-import type { RequestHandler } from "express";
+import type { Request, RequestHandler } from "express";
 import { z } from "zod";
+import type { CloudflareWorld } from "../world/world.ts";
 
 /** What goes wrong. */
 const Effect = z.discriminatedUnion("kind", [
@@ -24,6 +25,11 @@ export const FaultRule = z.strictObject({
   method: z.enum(["GET", "POST", "PUT", "PATCH", "DELETE"]).optional(),
   /** Path below /client/v4, where `*` stands for one segment and `**` for any number: `/accounts/*\/cfd_tunnel`. Default: all. */
   path: z.string().startsWith("/").default("/**"),
+  /**
+   * Text that the request must hold: in its path, query or body, or in the name of a tunnel or record that its path
+   * names. Default: any request.
+   */
+  about: z.string().min(1).optional(),
   /** Requests that pass before the rule begins to act. */
   skip: z.number().int().min(0).default(0),
   /** Requests it acts on before it ends. Default: until it is removed. */
@@ -61,9 +67,10 @@ export class Faults {
   }
 
   /** Counts a request and says what happens to it. */
-  take(method: string, path: string): Effect | undefined {
+  take(method: string, path: string, text: () => string = () => path): Effect | undefined {
     for (const rule of this.#rules) {
       if ((rule.method !== undefined && rule.method !== method) || !pattern(rule.path).test(path)) continue;
+      if (rule.about !== undefined && !text().includes(rule.about)) continue;
       rule.hits += 1;
       if (rule.hits <= rule.skip) continue;
       if (rule.times !== undefined && rule.hits >= rule.skip + rule.times) this.remove(rule.id);
@@ -79,9 +86,9 @@ function pattern(glob: string): RegExp {
 }
 
 /** Lets the faults happen, before anything else looks at the request. */
-export function sufferFaults(faults: Faults): RequestHandler {
+export function sufferFaults(faults: Faults, world: CloudflareWorld): RequestHandler {
   return async (req, res, next) => {
-    const effect = faults.take(req.method, req.path);
+    const effect = faults.take(req.method, req.path, () => textOf(req, world));
     switch (effect?.kind) {
       case undefined:
         break;
@@ -109,6 +116,11 @@ export function sufferFaults(faults: Faults): RequestHandler {
     }
     next();
   };
+}
+
+function textOf(req: Request, world: CloudflareWorld): string {
+  const names = req.path.split("/").map((id) => world.tunnels.find(id)?.name ?? world.records.find(id)?.name ?? "");
+  return [req.originalUrl, JSON.stringify(req.body ?? ""), ...names].join(" ");
 }
 
 function errorOf(status: number): { code: number; message: string } {

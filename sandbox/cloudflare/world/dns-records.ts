@@ -58,6 +58,10 @@ export class DnsRecords {
     return [...this.#records.values()].filter((record) => record.zoneId === zone.id);
   }
 
+  find(id: string): DnsRecord | undefined {
+    return this.#records.get(id);
+  }
+
   /** Throws 81044. */
   get(zone: Zone, id: string): DnsRecord {
     const record = this.#records.get(id);

@@ -74,6 +74,18 @@ test("latency delays the answer, not other calls", async (t) => {
   assert.deepEqual(order, ["quick", "slow"]);
 });
 
+test("a rule may be for what concerns one name only: in the body, in the query, or behind an id", async (t) => {
+  const account = await startAccount(t);
+  const { result } = await call(account, "POST", tunnels, { name: "acme" });
+  const { id } = result as { id: string };
+  await setFault(account, { about: "acme", effect: { kind: "status", status: 503 } });
+  assert.equal((await call(account, "POST", tunnels, { name: "globex" })).status, 200);
+  assert.equal((await call(account, "GET", `${tunnels}?name=globex`)).status, 200);
+  assert.equal((await call(account, "POST", tunnels, { name: "acme-2" })).status, 503);
+  assert.equal((await call(account, "GET", `${tunnels}?name=acme`)).status, 503);
+  assert.equal((await call(account, "GET", `${tunnels}/${id}`)).status, 503);
+});
+
 test("the doors open to this machine only, and to no page in a browser", async (t) => {
   const account = await startAccount(t);
   const url = `http://127.0.0.1:${account.ports.api}/__faults`;
