@@ -23,7 +23,7 @@ export async function recordDelay(db: Database, lease: Lease, waitMs: number): P
   const retryInMs = spread(waitMs);
   await db.transaction(async (tx) => {
     await checkLease(tx, lease);
-    const detail = "waits for room in the platform's budget of Cloudflare's API calls";
+    const detail = "waits until there is room for its calls of Cloudflare's API (docs/operations/cloudflare-limit.md)";
     await tx.query(SET_DELAYED(lease.table), [lease.id, null, REASON, detail, retryInMs]);
   });
   return retryInMs;

@@ -119,14 +119,32 @@ async function live(name: string, cellsOf: (phase: string) => readonly Cell[]): 
   }
 }
 
-test("every call of a tenant's life may go wrong once, in every way, and the tenant comes out right", async (t) => {
-  const calls = new Map<string, string[]>();
+let calls: ReadonlyMap<string, readonly string[]>;
+
+/** The calls of each phase of a life in which nothing goes wrong. */
+async function learn(): Promise<ReadonlyMap<string, readonly string[]>> {
+  const learned = new Map<string, string[]>();
   for (const { phase, state, begin } of LIFE) {
     await door(world, "DELETE", "/__calls");
     await begin("learned");
     await untilConverged("learned", state);
-    calls.set(phase, Object.keys(await callsMade(world)));
+    learned.set(phase, Object.keys(await callsMade(world)));
   }
+  return learned;
+}
+
+async function assertNothingLeft(): Promise<void> {
+  const { accountId, zoneId } = world.platform.cloudflare;
+  const tunnels = await world.cloudflare.zeroTrust.tunnels.cloudflared.list({
+    account_id: accountId,
+    is_deleted: false,
+  });
+  const records = await world.cloudflare.dns.records.list({ zone_id: zoneId });
+  assert.deepEqual([tunnels.result.map(({ name }) => name), records.result.map(({ name }) => name)], [[], []]);
+}
+
+test("every call of a tenant's life may go wrong once, in every way, and the tenant comes out right", async (t) => {
+  calls = await learn();
   const count = [...calls.values()].flat().length;
   assert.ok(count >= 15, JSON.stringify([...calls]));
 
@@ -160,12 +178,80 @@ test("every call of a tenant's life may go wrong once, in every way, and the ten
     [],
     "a 429 delays, and fails nobody",
   );
+  await assertNothingLeft();
+});
 
-  const { accountId, zoneId } = world.platform.cloudflare;
-  const tunnels = await world.cloudflare.zeroTrust.tunnels.cloudflared.list({
-    account_id: accountId,
-    is_deleted: false,
-  });
-  const records = await world.cloudflare.dns.records.list({ zone_id: zoneId });
-  assert.deepEqual([tunnels.result.map(({ name }) => name), records.result.map(({ name }) => name)], [[], []]);
+/** A call that goes wrong until somebody ends it; the provider tries 429 ten times in vain before it fails. */
+async function persist(name: string, phase: string, call: string, status: 403 | 429): Promise<void> {
+  const [method, path = ""] = call.split(" ");
+  const delay = status === 429 ? { retryAfterSeconds: 0.1 } : {};
+  const rule = { method, path: path.replaceAll(":id", "*"), about: name, effect: { kind: "status", status, ...delay } };
+  const { id } = await door<{ id: number }>(world, "POST", "/__faults", rule);
+  const step = LIFE.find((each) => each.phase === phase);
+  assert.ok(step);
+  await step.begin(name);
+  const reason = status === 403 ? "cloudflare-refused" : "cloudflare-limit";
+  const seen = await until(
+    `${name} to be in the way of ${call} × ${status}`,
+    () => tenantRow(world, name),
+    (row) => row?.state_reason != null,
+    120_000,
+  );
+  const about = `${phase}, ${call} × ${status}: ${seen?.state_detail}`;
+  assert.equal(seen?.state_reason, reason, about);
+  assert.equal(seen?.state === "stalled", status === 403, about);
+  await door(world, "DELETE", `/__faults/${id}`);
+  if (status === 403) {
+    await act(name, "POST", "/retry");
+    await until(
+      `${name} to be tried again`,
+      () => tenantRow(world, name),
+      (row) => row?.state !== "stalled",
+      30_000,
+    );
+  }
+  await untilConverged(name, step.state);
+  assert.deepEqual(await presence(world, name), wholeTenant(step.state));
+}
+
+/** Each with its own fault at its creation and at its deletion, side by side. */
+async function persistAll(
+  status: 403 | 429,
+  lives: readonly { create: string; delete?: string | undefined }[],
+): Promise<void> {
+  const ended = await Promise.allSettled(
+    lives.map(async (life, index) => {
+      const name = `persist-${status}-${index}`;
+      await persist(name, "create", life.create, status);
+      if (life.delete !== undefined) return persist(name, "delete", life.delete, status);
+      await act(name, "DELETE", "");
+      await untilConverged(name, "deleted");
+    }),
+  );
+  const failed = ended.flatMap((each) => (each.status === "rejected" ? [(each.reason as Error).message] : []));
+  assert.deepEqual(failed, []);
+  await assertNothingLeft();
+}
+
+test("a token without a permission, whatever the call is that shows it, is told to an operator", async () => {
+  const [create = [], remove = []] = [calls.get("create"), calls.get("delete")];
+  await persistAll(
+    403,
+    create.map((call, index) => ({ create: call, delete: remove[index] })),
+  );
+});
+
+test("a limit that lasts delays a tenant, whoever meets it: the server, the provider, its function, the drain", async () => {
+  const tunnel = "/accounts/:id/cfd_tunnel";
+  const lives = [
+    { create: `GET ${tunnel}`, delete: `DELETE ${tunnel}/:id` },
+    { create: `PUT ${tunnel}/:id/configurations`, delete: "GET /zones/:id/dns_records" },
+    { create: `GET ${tunnel}/:id/token`, delete: `GET ${tunnel}/:id/connections` },
+  ];
+  await persistAll(429, lives);
+  const told = await Promise.all(lives.map((_, index) => troubles(`persist-429-${index}`)));
+  assert.deepEqual(
+    told.flat().filter(({ status }) => status === "failed" || status === "stalled"),
+    [],
+  );
 });

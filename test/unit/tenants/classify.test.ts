@@ -60,7 +60,7 @@ const SAID: readonly [string, string, string][] = [
   ],
   [
     "urn:pulumi:acme::odoosaas::pulumi:pulumi:Stack::odoosaas-acme",
-    "failed with an unhandled exception: Error: invocation of cloudflare:index/getZeroTrustTunnelCloudflaredToken:getZeroTrustTunnelCloudflaredToken returned an error: 429 Too Many Requests",
+    'Unhandled exception: Error: error serializing property "outputs": error serializing property "stdin": invocation of cloudflare:index/getZeroTrustTunnelCloudflaredToken:getZeroTrustTunnelCloudflaredToken returned an error: failed to make http request: GET "https://api.cloudflare.com/": 429 Too Many Requests',
     "cloudflare-limit",
   ],
   ["", 'this platform has no plan "gold"', "settings-invalid"],
