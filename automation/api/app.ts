@@ -30,8 +30,6 @@ import { tunnelLogRoutes } from "./resources/tunnel-logs.ts";
 import { tunnelStatusRoutes } from "./resources/tunnel-status.ts";
 import { tunnelRoutes } from "./resources/tunnels.ts";
 
-const MOST_BODY = "100kb";
-
 /** The whole HTTP side: Stripe's webhook, the REST API, its reference, and the dashboard's pages. Listens nowhere. */
 export function createApp(deps: ApiDeps): Express {
   const { settings, log, database, verify } = deps;
@@ -52,13 +50,17 @@ export function createApp(deps: ApiDeps): Express {
   if (deps.webhook !== undefined) app.use(deps.webhook);
   else app.post("/webhook/stripe", notConfigured);
 
-  app.use("/api", express.json({ limit: MOST_BODY, strict: true }));
   mount(app, endpoints(deps), {
     verify,
     limits,
     database,
     requestTimeout: settings.requestTimeout,
     maxWait: settings.maxWait,
+  });
+  // Pages, and whatever is asked for that is not there.
+  app.use(async (req, res, next) => {
+    await limits.requests(req, res);
+    next();
   });
   app.use(referencePage());
   if (deps.dashboard !== undefined) app.use(deps.dashboard);

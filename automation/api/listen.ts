@@ -13,7 +13,7 @@ export interface ListenSettings {
   /** A proxy in front is declared (TRUST_PROXY) and does TLS. */
   readonly behindProxy: boolean;
   /** Milliseconds; for tests that do not want to wait so long. */
-  readonly limits?: Partial<Pick<typeof LIMITS, "headersTimeout" | "connectionsCheckingInterval">>;
+  readonly limits?: Partial<typeof LIMITS>;
 }
 
 export interface Listening {
@@ -23,16 +23,18 @@ export interface Listening {
   close(withinMs?: number): Promise<void>;
 }
 
-/** A client has this long for its headers, and for the whole of its request; then it is 408 and closed. */
+/** A client has this long for each; then it is 408 (once it has said anything) and closed. */
 const LIMITS = {
+  /** Of TLS. */
+  handshakeTimeout: 10_000,
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 10_000,
   connectionsCheckingInterval: 2_000,
   maxHeaderSize: 16 * 1_024,
+  /** For sockets that neither send nor take anything; live streams send a heartbeat every 15 s. */
+  silence: 120_000,
 };
-/** Sockets that neither send nor take anything; live streams send a heartbeat every 15 s. */
-const SILENT_SOCKET_MS = 120_000;
 const MOST_CONNECTIONS = 10_000;
 
 /**
@@ -58,7 +60,7 @@ export async function listen(
     (context) =>
       "setSecureContext" in server && (server as ReturnType<typeof createTlsServer>).setSecureContext(context),
   );
-  server.setTimeout(SILENT_SOCKET_MS);
+  server.setTimeout(limits.silence);
   server.maxConnections = MOST_CONNECTIONS;
   try {
     server.listen(port, host);

@@ -7,6 +7,7 @@ import { authorise, callerOf } from "../auth/authenticate.ts";
 import type { Caller } from "../auth/caller.ts";
 import type { VerifyToken } from "../auth/tokens.ts";
 import { ApiError, toProblem } from "../problem.ts";
+import { readBody } from "./body.ts";
 import { type AnyReply, type BoundEndpoint, type Call, splitRoute, STREAMED, type Streamed } from "./endpoint.ts";
 import { type IdempotentRequest, once } from "./idempotency.ts";
 import { waitPreference } from "./prefer.ts";
@@ -54,6 +55,7 @@ async function answer(bound: BoundEndpoint, req: Request, res: Response, context
   const caller = await identified(bound, req, res, context);
   if (!UNLIMITED.has(route)) await context.limits.requests(req, res);
   if (caller !== undefined) authorise(caller, route);
+  if (req.path.startsWith("/api/")) await readBody(req, res);
   const valid = validate(bound.endpoint, req);
   addLogFields(idsOf(route, req.params));
 

@@ -159,6 +159,27 @@ test("one identity has so many requests a minute, and another one its own", asyn
   assert.equal((await api.call("GET", "/healthz", { token: null })).status, 200);
 });
 
+test("who has no token is counted by address, for pages and for what is not there as well", async (t) => {
+  const api = await startTestApi(t, { settings: { ...SETTINGS, ratePerMinute: 3 } });
+  const ask = (path: string): Promise<Answer> => api.call("GET", path, { token: null, undocumented: true });
+  const seen = [await ask("/docs"), await ask("/nothing"), await ask("/openapi.json"), await ask("/nothing")];
+  assert.deepEqual(
+    seen.map(({ status }) => status),
+    [200, 404, 200, 429],
+  );
+  assert(Number(seen.at(-1)?.headers.get("retry-after")) > 0);
+  assert.equal((await ask("/readyz")).status, 200);
+  assert.equal((await api.call("GET", "/api/tenants")).status, 200, "an identity has its own");
+});
+
+test("nobody's body is read before it is known whose it is", async (t) => {
+  const api = await startTestApi(t);
+  const ask = (token: string | null): Promise<Answer> => api.call("POST", "/api/tenants", { body: "{ no JSON", token });
+  assert.equal((await ask(null)).status, 401);
+  assert.equal((await ask(await api.token("viewer"))).status, 403);
+  assert.equal((await ask(await api.token("admin"))).status, 400);
+});
+
 test("while a secret is being changed, tokens of both are taken and the first one signs", async () => {
   const old = "an-old-secret-for-tests-of-32-characters";
   const verify = tokenVerifier({ secrets: [SECRET, old] });

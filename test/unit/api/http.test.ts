@@ -191,6 +191,8 @@ test("failed webhook deliveries of one address are slowed down, good ones are no
   status = 400;
   for (let n = 0; n < 60; n++) await deliver();
   assert.equal(await deliver(), 429);
+  const { headers } = await fetch(`${api.url}/webhook/stripe`, { method: "POST", body: "{}" });
+  assert(Number(headers.get("retry-after")) > 0);
 });
 
 test("the caller's address is taken from a proxy only when one is declared", async (t) => {

@@ -150,6 +150,58 @@ test("a client that dribbles its headers is shut out", { timeout: 30_000 }, asyn
   assert.match(answer, /^HTTP\/1\.1 408 /);
 });
 
+test("nor does one get anywhere that dribbles its body", { timeout: 30_000 }, async (t) => {
+  const server = await listen((req, res) => void req.on("end", () => res.end("read")).resume(), {
+    host: "127.0.0.1",
+    port: 0,
+    behindProxy: false,
+    limits: { requestTimeout: 400, headersTimeout: 200, connectionsCheckingInterval: 50 },
+  });
+  t.after(() => server.close(0));
+  const socket = connect(server.port, "127.0.0.1");
+  socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
+  const dribble = setInterval(() => socket.write("x"), 50);
+  t.after(() => clearInterval(dribble));
+  let answer = "";
+  socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
+  socket.on("error", () => {});
+  await once(socket, "close");
+  assert.match(answer, /^HTTP\/1\.1 408 /);
+});
+
+test("who does not take the answer is cut off, and the answer is not kept for ever", { timeout: 30_000 }, async (t) => {
+  const ended = Promise.withResolvers<void>();
+  const large = Buffer.alloc(64 * 1_024 * 1_024); // far more than the sockets' buffers hold
+  const server = await listen((_req, res) => void res.once("close", () => ended.resolve()).end(large), {
+    host: "127.0.0.1",
+    port: 0,
+    behindProxy: false,
+    limits: { silence: 300 },
+  });
+  t.after(() => server.close(0));
+  const socket = connect(server.port, "127.0.0.1");
+  t.after(() => socket.destroy());
+  socket.on("error", () => {}).pause();
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await ended.promise;
+});
+
+test("who begins no TLS on a TLS port is shut out", { timeout: 30_000 }, async (t) => {
+  const files = await certificateFiles(t);
+  await files.issue("one");
+  const server = await listen(HELLO, {
+    host: "127.0.0.1",
+    port: 0,
+    behindProxy: false,
+    tls: { certFile: files.cert, keyFile: files.key },
+    limits: { handshakeTimeout: 300 },
+  });
+  t.after(() => server.close(0));
+  const socket = connect(server.port, "127.0.0.1");
+  socket.on("error", () => {}).resume();
+  await once(socket, "close");
+});
+
 async function certificateFiles(
   t: TestContext,
 ): Promise<{ cert: string; key: string; issue: (name: string) => Promise<void> }> {
