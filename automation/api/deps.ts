@@ -32,8 +32,7 @@ export interface ApiDeps {
   readonly verify: VerifyToken;
   readonly cloudflare: CloudflareTunnels;
   readonly connectors: Pick<ConnectorUnits, "status" | "restart" | "logs" | "follow">;
-  /** Absent: POST /api/tunnels is 501. */
-  readonly standaloneTunnels?: StandaloneTunnels | undefined;
+  readonly standaloneTunnels: StandaloneTunnels;
   readonly metrics: Metrics;
   readonly tunnelHealth: TunnelHealth;
   readonly streams: StreamSlots;

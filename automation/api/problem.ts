@@ -4,11 +4,13 @@ import {
   NoRoom,
   StaleGeneration,
   SubdomainTaken,
+  SubscriptionHasTunnel,
   SubscriptionTaken,
   TenantIsDeleted,
   UnknownTenant,
 } from "../tenants/errors.ts";
 import { guideTo, REASONS, TenantFailure } from "../tenants/reasons.ts";
+import { HostnameTaken } from "../tunnels/errors.ts";
 
 export const WrongField = z.object({
   field: z.string().meta({ description: "Dotted path of the field, the parameter or the header." }),
@@ -79,6 +81,8 @@ const STATUS: ReadonlyMap<string, readonly [status: number, title: string]> = ne
   [TenantIsDeleted.name, [409, "Deleted"]],
   [SubdomainTaken.name, [409, "Taken"]],
   [SubscriptionTaken.name, [409, "Taken"]],
+  [SubscriptionHasTunnel.name, [409, "Taken"]],
+  [HostnameTaken.name, [409, "Taken"]],
   [NoRoom.name, [409, "No room"]],
 ]);
 

@@ -6,6 +6,7 @@ import type { Database } from "../db/database.ts";
 import { edgeProbe } from "../metrics/edge-probe.ts";
 import { Metrics } from "../metrics/metrics.ts";
 import { probeTargets } from "../metrics/probe-targets.ts";
+import { recordActivity } from "../metrics/tunnel-activity.ts";
 import { TunnelHealth } from "../metrics/tunnel-health.ts";
 import type { Queue } from "../queue/queue.ts";
 import type { ReadinessCheck } from "../readiness.ts";
@@ -33,7 +34,7 @@ export interface ApiParts {
   readonly cloudflareBudget: CloudflareBudget;
   readonly platform: () => PlatformSettings | Promise<PlatformSettings>;
   readonly platformStack: string;
-  readonly standaloneTunnels?: StandaloneTunnels | undefined;
+  readonly standaloneTunnels: StandaloneTunnels;
   readonly webhook?: Router | undefined;
   readonly secrets: NonNullable<ApiDeps["secrets"]> & { readonly jwt: readonly string[] };
   /** Made with what the API has: pages show the same figures and check the same tokens. */
@@ -54,8 +55,9 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
   const shutdown = new AbortController();
   const probe = edgeProbe({ edgeAddress: parts.edgeAddress });
   const tunnelHealth = new TunnelHealth({
-    targets: async () => probeTargets(tenants, await platform()),
+    targets: async () => probeTargets(tenants, parts.standaloneTunnels, await platform()),
     probe,
+    onSeen: (target, result) => recordActivity(parts.database, target, result, (line) => log.warn(line)),
     every: settings.probeEvery * 1_000,
     onError: (error) => log.warn({ err: loggedError(error) }, "tunnels could not be probed"),
   });

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { StackTable } from "../tenants/stack-row.ts";
 
 /** A tunnel to look at. */
 export interface ProbeTarget {
@@ -7,9 +8,22 @@ export interface ProbeTarget {
   readonly key: string;
   /** Public URL, `https://acme.example.com`. */
   readonly url: string;
-  /** What a connected tunnel answers here: 200, or 503 by the ingress rule of a suspended tenant. */
-  readonly expectStatus: number;
+  /**
+   * What a connected tunnel answers here: 200, or 503 by the ingress rule of a suspended tenant. `any`: whatever a
+   * container answers that is no tenant.
+   */
+  readonly expectStatus: number | "any";
   readonly path: string;
+  /** The row that says whether visitors get through; absent where it always says no (a suspended tenant). */
+  readonly row?: TunnelRow;
+}
+
+/** As it was read; what is written belongs to this version of it. */
+export interface TunnelRow {
+  readonly table: StackTable["name"];
+  readonly id: number;
+  readonly active: boolean;
+  readonly updatedAt: Date;
 }
 
 export interface ProbeResult {
@@ -62,8 +76,9 @@ export function edgeProbe(options: EdgeProbeOptions = {}): EdgeProbe & { close()
       const ms = took();
       answer.resume();
       const status = answer.statusCode ?? 0;
-      const ok = status === target.expectStatus;
-      return { ok, ms, status, problem: ok ? undefined : meaning(status, target.expectStatus) };
+      const expected = target.expectStatus;
+      const ok = expected === "any" ? !OF_THE_WAY.has(status) : status === expected;
+      return { ok, ms, status, problem: ok ? undefined : meaning(status, expected) };
     } catch {
       return {
         ok: false,
@@ -87,10 +102,13 @@ function parseAddress(text: string | undefined): { host: string; port: number } 
   return { host: text.slice(0, at).replaceAll(/[[\]]/g, ""), port: Number(text.slice(at + 1)) };
 }
 
+/** Answers of the edge or the connector, which no visitor got from behind them. */
+const OF_THE_WAY: ReadonlySet<number> = new Set([502, 504, 530]);
+
 /** https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/ */
-function meaning(status: number, expected: number): string {
+function meaning(status: number, expected: number | "any"): string {
   if (status === 530) return "no connector is connected (1033), or the record leads nowhere";
-  if (status === 502 || status === 504) return "the connector cannot reach Odoo";
+  if (status === 502 || status === 504) return "the connector cannot reach Odoo, or the container";
   if (status === 404) return "no ingress rule has this name";
   return `answered ${status} instead of ${expected}`;
 }

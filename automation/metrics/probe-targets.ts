@@ -2,6 +2,7 @@ import { type PlatformSettings, publicUrl } from "../../components/settings/plat
 import { hostname, tunnelName } from "../../components/tenant/names.ts";
 import type { Tenant } from "../tenants/tenant.ts";
 import type { Tenants } from "../tenants/tenants.ts";
+import type { StandaloneTunnel, StandaloneTunnels } from "../tunnels/standalone-tunnels.ts";
 import type { ProbeTarget } from "./edge-probe.ts";
 
 /**
@@ -10,33 +11,50 @@ import type { ProbeTarget } from "./edge-probe.ts";
  */
 export const PROBE_PATH = "/base/static/description/icon.png";
 
-/** Tunnels that visitors should get through now: of tenants that have been ready and are not going. */
+type Places = Pick<PlatformSettings, "domain" | "publicUrl">;
+
+/** Tunnels that visitors should get through now: of tenants, and containers, that have been ready and are not going. */
 export async function probeTargets(
   tenants: Pick<Tenants, "list">,
-  platform: Pick<PlatformSettings, "domain" | "publicUrl">,
+  tunnels: Pick<StandaloneTunnels, "list">,
+  platform: Places,
 ): Promise<ProbeTarget[]> {
-  const targets: ProbeTarget[] = [];
+  const targets = (await tunnels.list()).filter(isOpen).map((tunnel) => targetOfTunnel(tunnel, platform));
   for (let cursor: string | undefined; ;) {
     const page = await tenants.list({
       states: ["active", "suspended", "failed", "stalled"],
       limit: 1_000,
       ...(cursor !== undefined && { cursor }),
     });
-    targets.push(
-      ...page.items
-        .filter((tenant) => tenant.readyAt !== null && tenant.wanted !== "deleted")
-        .map((tenant) => targetOf(tenant, platform)),
-    );
+    targets.push(...page.items.filter(isOpen).map((tenant) => targetOf(tenant, platform)));
     cursor = page.nextCursor;
     if (cursor === undefined) return targets;
   }
 }
 
-function targetOf(tenant: Tenant, platform: Pick<PlatformSettings, "domain" | "publicUrl">): ProbeTarget {
+function isOpen({ readyAt, wanted }: Pick<Tenant, "readyAt" | "wanted">): boolean {
+  return readyAt !== null && wanted !== "deleted";
+}
+
+function targetOfTunnel(tunnel: StandaloneTunnel, platform: Places): ProbeTarget {
+  const { id, label, tunnelUrl, tunnelActive: active, updatedAt } = tunnel;
+  return {
+    key: tunnelName(label),
+    url: tunnelUrl ?? publicUrl(platform, hostname(label, platform.domain)),
+    path: "/",
+    expectStatus: "any",
+    row: { table: "standalone_tunnels", id, active, updatedAt },
+  };
+}
+
+function targetOf(tenant: Tenant, platform: Places): ProbeTarget {
+  const { id, tunnelActive: active, updatedAt } = tenant;
   return {
     key: tunnelName(tenant.subdomain),
     url: tenant.tunnelUrl ?? publicUrl(platform, hostname(tenant.subdomain, platform.domain)),
     path: PROBE_PATH,
-    expectStatus: tenant.state === "suspended" ? 503 : 200,
+    ...(tenant.state === "suspended"
+      ? { expectStatus: 503 }
+      : { expectStatus: 200, row: { table: "tenant_deployments", id, active, updatedAt } }),
   };
 }

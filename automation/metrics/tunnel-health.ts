@@ -13,6 +13,8 @@ export interface TunnelHealthSummary {
 export interface TunnelHealthOptions {
   readonly targets: () => Promise<readonly ProbeTarget[]>;
   readonly probe: EdgeProbe;
+  /** Told of each look as it is made. What it throws is told to `onError`. */
+  readonly onSeen?: (target: ProbeTarget, result: ProbeResult) => Promise<void>;
   /** Told of a round that could not be made. */
   readonly onError?: (error: unknown) => void;
   /** Milliseconds. Default 60 s. */
@@ -91,7 +93,10 @@ export class TunnelHealth {
     const queue = all.toSorted((a, b) => this.#lastAt(a) - this.#lastAt(b)).slice(0, mostPerRound);
     const worker = async (): Promise<void> => {
       for (let next = queue.shift(); next !== undefined && !this.#stopped.signal.aborted; next = queue.shift()) {
-        this.#seen.set(next.key, { at: Date.now(), result: await probe(next, this.#stopped.signal) });
+        const result = await probe(next, this.#stopped.signal);
+        if (this.#stopped.signal.aborted) return; // nothing was seen
+        this.#seen.set(next.key, { at: Date.now(), result });
+        await this.#options.onSeen?.(next, result).catch((error: unknown) => this.#options.onError?.(error));
       }
     };
     await Promise.all(Array.from({ length: atOnce }, worker));

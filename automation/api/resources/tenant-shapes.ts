@@ -84,7 +84,7 @@ export function urlOf(tenant: Pick<Tenant, "subdomain" | "tunnelUrl">, platform:
 }
 
 /** Reasons are kept as text; one of an older release may be unknown here. */
-function nextStepOf(reason: string | null): { next_step: string | null; guide: string | null } {
+export function nextStepOf(reason: string | null): { next_step: string | null; guide: string | null } {
   if (reason === null || !Object.hasOwn(REASONS, reason)) return { next_step: null, guide: null };
   return { next_step: REASONS[reason as ReasonKey].remedy, guide: guideTo(reason as ReasonKey) };
 }

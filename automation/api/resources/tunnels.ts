@@ -4,11 +4,10 @@ import type { Operation } from "../../tenants/operation.ts";
 import type { ApiDeps } from "../deps.ts";
 import { bind, type BoundEndpoint, endpoint } from "../http/endpoint.ts";
 import { ApiError } from "../problem.ts";
-import { type ReasonKey, REASONS } from "../../tenants/reasons.ts";
 import { type KnownTunnel, knownTunnel, ofStandalone, ofTenant } from "../tunnels/tunnel-lookup.ts";
 import { ContainerId, Cursor, Limit, LocalPort, nextLink, SubscriptionId } from "./fields.ts";
 import { linkOf, OperationLink } from "./operation-shapes.ts";
-import { STATES, TUNNEL_STATES } from "./tenant-shapes.ts";
+import { nextStepOf, STATES, TUNNEL_STATES } from "./tenant-shapes.ts";
 
 export const TunnelId = z.object({
   id: z
@@ -38,6 +37,7 @@ export const TunnelBody = z
     state_reason: z.string().nullable(),
     state_detail: z.string().nullable(),
     next_step: z.string().nullable().meta({ description: "What to do when it is failed or stalled." }),
+    guide: z.string().nullable().meta({ description: "Where the documentation tells more of it: page and section." }),
     deployment: Deployment,
   })
   .meta({ id: "Tunnel" });
@@ -101,7 +101,6 @@ const create = endpoint({
     .meta({ id: "NewTunnel" }),
   responses: {
     202: { description: "Under way: Location is the operation's URL.", schema: ChangedTunnel, headers: ["Location"] },
-    501: { description: "This server makes tunnels for tenants only." },
   },
 });
 
@@ -140,11 +139,10 @@ export function tunnelRoutes(deps: ApiDeps): BoundEndpoint[] {
         ...(query.search !== undefined && { search: query.search }),
         ...(query.cursor !== undefined && { cursor: query.cursor }),
       });
-      const standalone =
-        (await standaloneTunnels?.list())?.filter(
-          ({ label, subscriptionId }) =>
-            query.search === undefined || label.includes(query.search) || subscriptionId.includes(query.search),
-        ) ?? [];
+      const standalone = (await standaloneTunnels.list()).filter(
+        ({ label, subscriptionId }) =>
+          query.search === undefined || label.includes(query.search) || subscriptionId.includes(query.search),
+      );
       const here = [
         ...page.items.map((tenant) => ofTenant(tenant, platform)),
         // After the last page of tenants: they are few, and have no order of their own among them.
@@ -172,7 +170,7 @@ export function tunnelRoutes(deps: ApiDeps): BoundEndpoint[] {
       const tenant = await tenants.bySubscription(params.subscription_id);
       if (tenant !== undefined && tenant.state !== "deleted")
         return { status: 200, body: { success: true, tunnel: tunnelBody(ofTenant(tenant, platform)) } };
-      const standalone = await standaloneTunnels?.bySubscription(params.subscription_id);
+      const standalone = await standaloneTunnels.bySubscription(params.subscription_id);
       if (standalone !== undefined)
         return { status: 200, body: { success: true, tunnel: tunnelBody(ofStandalone(standalone, platform)) } };
       throw new ApiError(
@@ -185,7 +183,6 @@ export function tunnelRoutes(deps: ApiDeps): BoundEndpoint[] {
     }),
 
     bind(create, async ({ body, by }) => {
-      if (standaloneTunnels === undefined) throw notHere();
       const { tunnel, operation } = await standaloneTunnels.request(
         {
           subscriptionId: body.subscription_id,
@@ -202,13 +199,13 @@ export function tunnelRoutes(deps: ApiDeps): BoundEndpoint[] {
     bind(remove, async ({ params, by }) => {
       const tunnel = await knownTunnel(deps, params.id);
       if (tunnel.tenant !== undefined) throw belongsToTenant(tunnel.name, tunnel.tenant.id);
-      return underWay(tunnel, await standaloneTunnels?.remove(tunnel.name, by));
+      return underWay(tunnel, await standaloneTunnels.remove(tunnel.name, by));
     }),
 
     bind(retry, async ({ params, by }) => {
       const tunnel = await knownTunnel(deps, params.id);
       if (tunnel.tenant !== undefined) throw triedWithTenant(tunnel.name, tunnel.tenant.id);
-      return underWay(tunnel, await standaloneTunnels?.retry(tunnel.name, by));
+      return underWay(tunnel, await standaloneTunnels.retry(tunnel.name, by));
     }),
   ];
 }
@@ -222,8 +219,7 @@ export function tunnelBody(tunnel: KnownTunnel): z.infer<typeof TunnelBody> {
     state,
     state_reason: stateReason,
     state_detail: stateDetail,
-    next_step:
-      stateReason !== null && Object.hasOwn(REASONS, stateReason) ? REASONS[stateReason as ReasonKey].remedy : null,
+    ...nextStepOf(stateReason),
     deployment: {
       tenant_id: tenant?.id ?? null,
       subdomain: tenant?.subdomain ?? null,
@@ -250,12 +246,6 @@ function underWay(
     headers: { location: link.url },
     body: { success: true, tunnel: tunnelBody(tunnel), operation: link },
   };
-}
-
-function notHere(): ApiError {
-  return new ApiError(501, "NotImplemented", "Not implemented", "This server makes tunnels for tenants only.", {
-    remedy: "Request a tenant: POST /api/tenants",
-  });
 }
 
 function belongsToTenant(name: string, tenantId: number): ApiError {

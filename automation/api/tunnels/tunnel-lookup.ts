@@ -69,7 +69,7 @@ export async function knownTunnel(
   const tenant = await deps.tenants.byTunnel(nameOrId);
   const platform = await deps.platform();
   if (tenant !== undefined) return ofTenant(tenant, platform);
-  const standalone = await deps.standaloneTunnels?.get(nameOrId);
+  const standalone = await deps.standaloneTunnels.get(nameOrId);
   if (standalone !== undefined) return ofStandalone(standalone, platform);
   throw new ApiError(404, "UnknownTunnel", "Not found", `There is no tunnel "${nameOrId}".`, {
     field: "id",

@@ -11,6 +11,7 @@ import { Database } from "../../../automation/db/database.ts";
 import { migrate } from "../../../automation/db/migrate.ts";
 import { Metrics } from "../../../automation/metrics/metrics.ts";
 import { TunnelHealth } from "../../../automation/metrics/tunnel-health.ts";
+import { DatabaseTunnels } from "../../../automation/tunnels/database-tunnels.ts";
 import { PlatformSettings } from "../../../components/settings/platform-settings.ts";
 import { startPostgres, type TestPostgres } from "../../postgres.ts";
 import { FakeConnectors } from "./fake-connectors.ts";
@@ -109,6 +110,7 @@ export async function startTestApi(t: Pick<TestContext, "after">, more: Partial<
     log,
     database,
     tenants,
+    standaloneTunnels: new DatabaseTunnels({ db: database, queue, platform: async () => PLATFORM }),
     queue,
     platform: () => PLATFORM,
     platformStack: "organization/odoosaas/prod",

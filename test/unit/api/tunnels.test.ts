@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { CloudflareView } from "../../../automation/api/tunnels/cloudflare-view.ts";
-import type {
-  NewStandaloneTunnel,
-  StandaloneTunnel,
-  StandaloneTunnels,
-} from "../../../automation/tunnels/standalone-tunnels.ts";
 import { connectorState } from "../../../automation/api/tunnels/connector-state.ts";
 import { ApiError } from "../../../automation/api/problem.ts";
-import { aTunnel } from "../tunnels/a-tunnel.ts";
 import { tunnelIdOf } from "./a-tenant.ts";
 import { RUNNING } from "./fake-connectors.ts";
 import { startTestApi, stopPostgres, type TestApi } from "./fixture.ts";
@@ -173,35 +167,8 @@ test("a tenant's tunnel goes with its tenant only", async (t) => {
   assert.deepEqual([retried.status, retried.at("type")], [409, "/problems/TunnelOfTenant"]);
 });
 
-test("without the core's part for it, a container's own tunnel is not implemented", async (t) => {
-  const api = await startTestApi(t);
-  const { status } = await api.call("POST", "/api/tunnels", {
-    body: { subscription_id: "sub_9", container_id: 105, local_port: 8069 },
-  });
-  assert.equal(status, 501);
-});
-
 test("a container that is no tenant gets a tunnel, and loses it again", async (t) => {
-  const made: StandaloneTunnel[] = [];
-  const asked: NewStandaloneTunnel[] = [];
-  const find = (id: string): StandaloneTunnel | undefined =>
-    made.find(({ label, tunnelId }) => `${label}-tunnel` === id || tunnelId === id);
-  let api: TestApi;
-  const standaloneTunnels: StandaloneTunnels = {
-    async request(input) {
-      asked.push(input);
-      const { hostname: _hostname, ...rest } = input;
-      const tunnel = aTunnel(rest);
-      made.push(tunnel);
-      return { tunnel, operation: api.tenants.begin(1, "provision") };
-    },
-    list: async () => made,
-    get: async (id) => find(id),
-    bySubscription: async (id) => made.find(({ subscriptionId }) => subscriptionId === id),
-    remove: async (id) => (find(id) === undefined ? undefined : api.tenants.begin(1, "delete")),
-    retry: async (id) => (find(id) === undefined ? undefined : api.tenants.begin(1, "provision")),
-  };
-  api = await startTestApi(t, { standaloneTunnels });
+  const api = await startTestApi(t);
   await withAcme(api);
   const body = { subscription_id: "sub_9", container_id: 105, local_port: 8080, hostname: "shop.example.com" };
   const created = await api.call("POST", "/api/tunnels", { body, role: "operator" });
@@ -210,14 +177,13 @@ test("a container that is no tenant gets a tunnel, and loses it again", async (t
     [202, "shop-tunnel", "pending", "https://shop.example.com"],
   );
   assert.equal(created.headers.get("location"), created.at("operation.url"));
-  assert.deepEqual(asked, [
-    { subscriptionId: "sub_9", containerId: 105, localPort: 8080, hostname: "shop.example.com" },
-  ]);
+  const { local_port, tenant_id, container_id } = created.at("tunnel.deployment") as Record<string, unknown>;
+  assert.deepEqual([local_port, tenant_id, container_id], [8080, null, 105]);
   const list = await api.call("GET", "/api/tunnels");
   assert.deepEqual([list.at("total"), list.at("tunnels.*.name")], [2, ["acme-tunnel", "shop-tunnel"]]);
   assert.equal((await api.call("GET", "/api/tunnels/subscription/sub_9/tunnel")).at("tunnel.name"), "shop-tunnel");
   assert.equal((await api.call("GET", "/api/tunnels/shop-tunnel/status")).at("service"), "cloudflared-shop-tunnel");
-  made[0] = aTunnel({ state: "stalled", stateReason: "name-taken", stateDetail: "the DNS record is another's" });
+  await api.database.query("update standalone_tunnels set state = 'stalled', state_reason = 'name-taken'");
   const stalled = await api.call("GET", "/api/tunnels/shop-tunnel");
   assert.deepEqual([stalled.at("tunnel.state"), stalled.at("tunnel.state_reason")], ["stalled", "name-taken"]);
   assert.match(String(stalled.at("tunnel.next_step")), /press Retry/);
@@ -225,8 +191,38 @@ test("a container that is no tenant gets a tunnel, and loses it again", async (t
   assert.deepEqual([again.status, again.headers.get("location")], [202, again.at("operation.url")]);
   const removed = await api.call("DELETE", "/api/tunnels/shop-tunnel");
   assert.deepEqual([removed.status, removed.at("operation.kind")], [202, "delete"]);
-  assert.equal(
-    (await api.call("POST", "/api/tunnels", { body: { ...body, hostname: "-bad.example.com" } })).status,
+  const audit = await api.call("GET", "/api/audit?subject_type=tunnel");
+  assert.deepEqual((audit.at("lines.*.action") as string[]).toSorted(), [
+    "tunnel.delete",
+    "tunnel.request",
+    "tunnel.retry",
+  ]);
+});
+
+test("a tunnel that cannot be made is refused with the field and the way out", async (t) => {
+  const api = await startTestApi(t);
+  const body = { subscription_id: "sub_9", container_id: 105, local_port: 8080, hostname: "shop.example.com" };
+  const refusal = async (changes: Record<string, unknown>): Promise<unknown[]> => {
+    const { status, at } = await api.call("POST", "/api/tunnels", { body: { ...body, ...changes } });
+    return [status, at("type"), at("field"), at("remedy")];
+  };
+  assert.equal((await refusal({ hostname: "-bad.example.com" }))[0], 422);
+  assert.deepEqual(await refusal({ container_id: 999 }), [
     422,
-  );
+    "/problems/UnknownHost",
+    "container_id",
+    "Use one of: 105.",
+  ]);
+  assert.deepEqual((await refusal({ hostname: "shop.elsewhere.org" })).slice(0, 3), [
+    422,
+    "/problems/InvalidHostname",
+    "hostname",
+  ]);
+  assert.equal((await api.call("POST", "/api/tunnels", { body })).status, 202);
+  assert.deepEqual((await refusal({})).slice(0, 3), [409, "/problems/SubscriptionHasTunnel", "subscription_id"]);
+  assert.deepEqual((await refusal({ subscription_id: "sub_10" })).slice(0, 3), [
+    409,
+    "/problems/HostnameTaken",
+    "hostname",
+  ]);
 });

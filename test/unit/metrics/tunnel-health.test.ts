@@ -9,6 +9,7 @@ import { TunnelHealth } from "../../../automation/metrics/tunnel-health.ts";
 import { until } from "../../until.ts";
 import { aTenant } from "../api/a-tenant.ts";
 import { FakeTenants } from "../api/fake-tenants.ts";
+import { aTunnel } from "../tunnels/a-tunnel.ts";
 
 const target = (key: string, expectStatus = 200): ProbeTarget => ({
   key,
@@ -47,6 +48,13 @@ test("a probe asks the edge by the tunnel's public name, and says what it saw", 
   assert.match(String((await seen("down"))[2]), /1033/);
   assert.match(String((await seen("broken"))[2]), /cannot reach Odoo/);
   assert.match(String((await seen("stranger"))[2]), /no ingress rule/);
+  for (const [key, ok] of [
+    ["stranger", true],
+    ["paused", true],
+    ["broken", false],
+    ["down", false],
+  ] as const)
+    assert.equal((await probe({ ...target(key), expectStatus: "any" })).ok, ok, `a container's own answer: ${key}`);
   assert.deepEqual(await seen("slow"), [false, undefined, "no answer in time"]);
   const nobody = edgeProbe({ edgeAddress: "127.0.0.1:1" });
   assert.equal((await nobody(target("acme"))).problem, "the edge does not answer");
@@ -105,6 +113,23 @@ test("rounds go on after one that failed, and stop when told", async () => {
   assert.deepEqual([errors.length, rounds], [1, after]);
 });
 
+test("each look is told as it is made, and what goes wrong in telling holds nothing up", async () => {
+  const told: string[] = [];
+  const errors: unknown[] = [];
+  const health = new TunnelHealth({
+    targets: async () => [target("a"), target("b")],
+    probe: async ({ key }) => ({ ok: key === "a", ms: 1, status: key === "a" ? 200 : 530, problem: undefined }),
+    async onSeen({ key }, { status }) {
+      told.push(`${key} ${status}`);
+      if (key === "a") throw new Error("database away");
+    },
+    onError: (error) => errors.push(error),
+    atOnce: 1,
+  });
+  await health.round();
+  assert.deepEqual([told, errors.length], [["a 200", "b 530"], 1]);
+});
+
 test("tunnels are probed of tenants that have been ready and are not going", async () => {
   const tenants = new FakeTenants();
   const ready = { readyAt: new Date(), tunnelUrl: null };
@@ -117,10 +142,20 @@ test("tunnels are probed of tenants that have been ready and are not going", asy
     aTenant({ id: 6, subdomain: "new", state: "provisioning" }),
   ];
   tenants.rows.push(...rows);
-  const targets = await probeTargets(tenants, { domain: "example.com", publicUrl: "https://{host}" });
+  const tunnels = [
+    aTunnel({ label: "shop", state: "active", tunnelActive: true, readyAt: new Date() }),
+    aTunnel({ label: "young" }),
+    aTunnel({ label: "leaving", state: "deleting", wanted: "deleted", readyAt: new Date() }),
+  ];
+  const targets = await probeTargets(
+    tenants,
+    { list: async () => tunnels },
+    { domain: "example.com", publicUrl: "https://{host}" },
+  );
   assert.deepEqual(
     targets.map(({ key, url, expectStatus }) => [key, url, expectStatus]),
     [
+      ["shop-tunnel", "https://shop.example.com", "any"],
       ["acme-tunnel", "https://acme.example.com", 200],
       ["late-tunnel", "https://late.example.com", 503],
       ["sick-tunnel", "http://sick.odoo.localhost:8080", 200],
