@@ -13,7 +13,7 @@ test("whoever writes a line within some work, it carries the work's ids, and no 
   const stream = new Writable({
     write: (chunk: Buffer, _encoding, done) => (lines.push(JSON.parse(chunk.toString()) as never), done()),
   });
-  const log = pino({ base: null, timestamp: false, formatters: { level: () => ({}) }, mixin: logMixin }, stream);
+  const log = pino({ base: null, timestamp: false, mixin: logMixin }, stream);
   const work = async (tenantId: number): Promise<void> =>
     withLogFields({ tenantId }, async () => {
       await setImmediate();
@@ -25,10 +25,10 @@ test("whoever writes a line within some work, it carries the work's ids, and no 
   log.info("outside");
   await withLogFields({ tenantId: 3 }, async () => log.info({ tenantId: 4 }, "its own word"));
   assert.deepEqual(lines, [
-    { tenantId: 1, operationId: 10, requestId: "req-1", msg: "deep inside" },
-    { tenantId: 2, operationId: 20, requestId: "req-2", msg: "deep inside" },
-    { msg: "outside" },
-    { tenantId: 4, msg: "its own word" },
+    { level: 30, tenantId: 1, operationId: 10, requestId: "req-1", msg: "deep inside" },
+    { level: 30, tenantId: 2, operationId: 20, requestId: "req-2", msg: "deep inside" },
+    { level: 30, msg: "outside" },
+    { level: 30, tenantId: 4, msg: "its own word" },
   ]);
 });
 
