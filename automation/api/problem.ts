@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { FieldError } from "../../components/field-error.ts";
 import {
+  CustomDomainTaken,
   NoRoom,
   StaleGeneration,
   SubdomainTaken,
@@ -83,6 +84,7 @@ const STATUS: ReadonlyMap<string, readonly [status: number, title: string]> = ne
   [SubscriptionTaken.name, [409, "Taken"]],
   [SubscriptionHasTunnel.name, [409, "Taken"]],
   [HostnameTaken.name, [409, "Taken"]],
+  [CustomDomainTaken.name, [409, "Taken"]],
   [NoRoom.name, [409, "No room"]],
 ]);
 

@@ -11,6 +11,10 @@ const FIELDS: Readonly<Record<string, string>> = {
   hostId: "container_id",
   port: "local_port",
   adminEmail: "customer_email",
+  companyName: "company_name",
+  language: "language",
+  country: "country",
+  customDomains: "custom_domains",
 };
 
 /** What of a wish is new, and so must be possible now. What a tenant has already it keeps, whatever the configuration says. */
@@ -18,12 +22,13 @@ export interface NewInWish {
   /** The tenant is made. */
   readonly subdomain: boolean;
   readonly plan: boolean;
+  readonly customDomains: boolean;
 }
 
 /** Throws the FieldError of the first value that cannot become a stack; what passes here is not refused by the engine. */
 export function checkWish(
   tenant: Pick<Tenant, "subdomain" | "planType" | "containerId" | "localPort" | "customerEmail" | "settings">,
-  platform: Pick<PlatformSettings, "plans" | "reservedSubdomains">,
+  platform: Pick<PlatformSettings, "domain" | "plans" | "reservedSubdomains">,
   isNew: NewInWish,
 ): void {
   const { subdomain, planType: plan, containerId: hostId, localPort, customerEmail: adminEmail, settings } = tenant;
@@ -63,6 +68,14 @@ export function checkWish(
       field: "subdomain",
       value: subdomain,
       remedy: "Choose another subdomain.",
+    });
+  }
+  const below = candidate.customDomains.find((name) => `.${name}`.endsWith(`.${platform.domain}`));
+  if (isNew.customDomains && below !== undefined) {
+    throw new FieldError(`"${below}" lies below this platform's domain ${platform.domain}`, {
+      field: "custom_domains",
+      value: below,
+      remedy: "Use a domain of the customer's own.",
     });
   }
   if (isNew.plan && platform.plans[plan] === undefined) throw new UnknownPlan(plan, Object.keys(platform.plans));

@@ -54,7 +54,10 @@ const RULES: readonly Rule[] = [
   { of: "cloudflare", says: /\b5\d\d\b/, reason: "cloudflare-unreachable" },
   { of: "cloudflare", says: NETWORK, reason: "cloudflare-unreachable" },
   { of: "cloudflare", says: /./s, reason: "cloudflare-error" },
-  { says: /this platform has no|is reserved by this platform/, reason: "settings-invalid" },
+  {
+    says: /this platform has no|is reserved by this platform|lies below this platform's domain/,
+    reason: "settings-invalid",
+  },
 ];
 
 /** Why a run failed, for an operator. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { PlatformSettings } from "../../components/settings/platform-settings.ts";
 import { tunnelName } from "../../components/tenant/names.ts";
 import { type AuditLine, recordAudit } from "../audit/record.ts";
@@ -6,12 +7,14 @@ import type { Listener } from "../db/listener.ts";
 import { Priority, type Queue } from "../queue/queue.ts";
 import { addLogFields } from "../telemetry/log-fields.ts";
 import { checkWish } from "./check-wish.ts";
+import { claimCustomDomains } from "./custom-domains.ts";
 import { StaleGeneration, SubdomainTaken, SubscriptionTaken, TenantIsDeleted, UnknownTenant } from "./errors.ts";
 import { countOperations, insertOperation, operationById, operationsOf } from "./operation-rows.ts";
 import type { Operation } from "./operation.ts";
 import { OperationWatch } from "./operation-watch.ts";
 import { placeTenant } from "./placement.ts";
 import { listTenants, readCursor, writeCursor } from "./tenant-list.ts";
+import { publicFacts } from "./public-facts.ts";
 import { rotated, type RotatableSecret, wantedSecrets } from "./rotation.ts";
 import * as rows from "./tenant-rows.ts";
 import { lockPlaces, refuseTunnelsOwn } from "./tunnel-conflicts.ts";
@@ -54,11 +57,12 @@ export class DatabaseTenants implements Tenants {
       ...input,
     };
     const somewhere = { ...wanted, containerId: input.containerId ?? platform.hosts[0]?.id ?? 1 };
-    checkWish(somewhere, platform, { subdomain: true, plan: true });
+    checkWish(somewhere, platform, { subdomain: true, plan: true, customDomains: true });
     return this.#within(options.tx, async (tx) => {
       await lockPlaces(tx); // two requests must not take the last place
       await refuseTunnelsOwn(tx, input);
       const containerId = placeTenant(platform.hosts, await rows.countByHost(tx), input.containerId);
+      await claimCustomDomains(tx, wanted.settings.customDomains);
       const tenant = await rows.insertTenant(tx, { ...wanted, containerId });
       if (tenant === undefined) throw await takenError(tx, input);
       return this.#accept(tx, tenant, by, { action: "tenant.request", after: publicFacts(tenant) }, options.priority);
@@ -98,8 +102,12 @@ export class DatabaseTenants implements Tenants {
       const wish = changedWish(tenant, change);
       const runs = needsRun(tenant, wish);
       if (runs && (tenant.wanted === "deleted" || tenant.state === "deleted")) throw new TenantIsDeleted(id);
-      if (runs && wish.wanted !== "deleted")
-        checkWish({ ...tenant, ...wish }, platform, { subdomain: false, plan: wish.planType !== tenant.planType });
+      if (runs && wish.wanted !== "deleted") {
+        const customDomains = !isDeepStrictEqual(wish.settings.customDomains, tenant.settings.customDomains);
+        const isNew = { subdomain: false, plan: wish.planType !== tenant.planType, customDomains };
+        checkWish({ ...tenant, ...wish }, platform, isNew);
+        if (customDomains) await claimCustomDomains(tx, wish.settings.customDomains, id);
+      }
       const changed = await rows.updateWish(tx, id, wish, runs);
       const line = { action: "tenant.change", before: publicFacts(tenant), after: publicFacts(changed) };
       if (runs) return this.#accept(tx, changed, by, line, options.priority);
@@ -234,38 +242,6 @@ async function takenError(tx: Transaction, input: NewTenant): Promise<Error> {
 
 function requested(by: Actor): { requestedBy: string; requestId: string | null } {
   return { requestedBy: by.name, requestId: by.requestId ?? null };
-}
-
-/** What the audit log keeps of a wish. */
-function publicFacts(tenant: Tenant): Record<string, unknown> {
-  const {
-    subdomain,
-    planType,
-    containerId,
-    localPort,
-    subscriptionId,
-    customerEmail,
-    settings,
-    wanted,
-    wantedReason,
-    generation,
-    graceUntil,
-    deleteAfter,
-  } = tenant;
-  return {
-    subdomain,
-    planType,
-    containerId,
-    localPort,
-    subscriptionId,
-    customerEmail,
-    settings,
-    wanted,
-    wantedReason,
-    generation,
-    graceUntil,
-    deleteAfter,
-  };
 }
 
 async function audit(

@@ -35,6 +35,16 @@ export class SubscriptionHasTunnel extends FieldError {
   }
 }
 
+export class CustomDomainTaken extends FieldError {
+  constructor(domain: string, subdomain: string) {
+    super(`"${domain}" belongs to the tenant "${subdomain}"`, {
+      field: "custom_domains",
+      value: domain,
+      remedy: "Take it from that tenant first; a deleted tenant's is free once the deletion is done.",
+    });
+  }
+}
+
 export class UnknownPlan extends FieldError {
   constructor(plan: string, known: readonly string[]) {
     super(`there is no plan "${plan}"`, {

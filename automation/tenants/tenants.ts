@@ -86,7 +86,7 @@ export interface Page<T> {
 
 /** The domain's door: all that the API, Stripe's handler, schedules and the CLI do with tenants. */
 export interface Tenants {
-  /** Throws a FieldError: InvalidSubdomain, SubdomainTaken, SubscriptionTaken, SubscriptionHasTunnel, UnknownPlan, UnknownHost, NoRoom. */
+  /** Throws a FieldError: InvalidSubdomain, SubdomainTaken, SubscriptionTaken, SubscriptionHasTunnel, CustomDomainTaken, UnknownPlan, UnknownHost, NoRoom. */
   request(input: NewTenant, by: Actor, options?: ChangeOptions): Promise<Accepted>;
   get(id: number): Promise<Tenant | undefined>;
   /** Not the deleted ones: a name may be taken again. */
@@ -98,7 +98,7 @@ export interface Tenants {
   list(query?: TenantQuery): Promise<Page<Tenant>>;
   /** Tenants by state, for metrics. */
   countByState(): Promise<Readonly<Partial<Record<TenantState, number>>>>;
-  /** Throws UnknownTenant, StaleGeneration, TenantIsDeleted, UnknownPlan. */
+  /** Throws UnknownTenant, StaleGeneration, TenantIsDeleted, UnknownPlan, CustomDomainTaken. */
   changeWish(id: number, change: WishChange, by: Actor, options?: ChangeOptions): Promise<Accepted>;
   /** Runs a failed, stalled or converged tenant again, whether or not its wish has changed. */
   retry(id: number, by: Actor, options?: ChangeOptions): Promise<Accepted>;

@@ -64,6 +64,7 @@ const SAID: readonly [string, string, string][] = [
     "cloudflare-limit",
   ],
   ["", 'this platform has no plan "gold"', "settings-invalid"],
+  ["", `"x.odoo.example.com" lies below this platform's domain odoo.example.com`, "settings-invalid"],
   ["", "something else", "engine-failed"],
 ];
 
