@@ -8,8 +8,11 @@ import type { Session } from "./session.ts";
 export interface OperatorsPulumi {
   readonly command: string;
   readonly env: Readonly<Record<string, string>>;
-  /** `input`: a secret goes by standard input. Throws CliError with the end of what it said. */
-  run(args: readonly string[], input?: string): Promise<void>;
+  /**
+   * Resolves with its standard output. `input`: a secret goes by standard input. `ofStack`: names the stack, default
+   * true. Throws CliError with the end of what it said.
+   */
+  run(args: readonly string[], input?: string, ofStack?: boolean): Promise<string>;
 }
 
 /** Throws CliError where no state backend is named. */
@@ -22,8 +25,9 @@ export function operatorsPulumi(session: Session, cwd: string, stack: string): O
   return {
     command,
     env,
-    async run(args, input = "") {
-      const child = spawn(command, [...args, "--stack", stack, "--non-interactive"], { cwd, env });
+    async run(args, input = "", ofStack = true) {
+      const named = ofStack ? ["--stack", stack] : [];
+      const child = spawn(command, [...args, ...named, "--non-interactive"], { cwd, env });
       child.stdin.on("error", () => {}); // it ended without reading
       child.stdin.end(input);
       const [out, err, [code]] = await Promise.all([
@@ -31,7 +35,8 @@ export function operatorsPulumi(session: Session, cwd: string, stack: string): O
         text(child.stderr),
         once(child, "exit") as Promise<[number | null]>,
       ]);
-      if (code !== 0) throw new CliError(`pulumi ${args[0]} ended with ${code}: ${(err + out).trim().slice(-1_500)}`);
+      if (code === 0) return out;
+      throw new CliError(`pulumi ${args[0]} ended with ${code}: ${(err || out).trim().slice(-1_500)}`);
     },
   };
 }

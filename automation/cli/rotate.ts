@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { cloudflareRotation } from "./rotate-cloudflare.ts";
 import { listRotations } from "./rotate-lists.ts";
+import { passphraseRotation } from "./rotate-passphrase.ts";
 import { tenantRotations } from "./rotate-tenants.ts";
 import type { Session } from "./session.ts";
 
@@ -11,4 +12,5 @@ export function rotateCommands(program: Command, session: Session): void {
   tenantRotations(rotate, session);
   listRotations(rotate, session);
   cloudflareRotation(rotate, session);
+  passphraseRotation(rotate, session);
 }

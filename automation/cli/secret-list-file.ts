@@ -28,12 +28,16 @@ export class SecretListFile {
       .filter((secret) => secret !== "");
   }
 
-  /** In one step, with the owner and the mode that the file has. */
   write(secrets: readonly string[]): void {
+    this.replace(`${secrets.join(",")}\n`);
+  }
+
+  /** In one step, with the owner and the mode that the file has. */
+  replace(text: string): void {
     const unfinished = `${this.path}.${process.pid}.new`;
     const { uid, gid, mode } = statSync(this.path);
     try {
-      writeFileSync(unfinished, `${secrets.join(",")}\n`, { mode: 0o600, flag: "wx" });
+      writeFileSync(unfinished, text, { mode: 0o600, flag: "wx" });
       chownSync(unfinished, uid, gid);
       chmodSync(unfinished, mode & 0o777);
       renameSync(unfinished, this.path);

@@ -23,15 +23,20 @@ export function installedEngine(
   const env = engineEnvironment(own, { backendUrl, pulumiHome: home, ...(passphrase !== undefined && { passphrase }) });
   const version = cliVersion(command, env);
   version.catch(() => {}); // told by `engine`
+  let latest: SecretsSettings | undefined;
   return {
-    read: () => readPlatformStack(command, env, platformStack),
+    async read() {
+      const stack = await readPlatformStack(command, env, platformStack);
+      latest = stack.secrets;
+      return stack;
+    },
     engine: async (secrets, log) =>
       new PulumiEngine({
         command,
         version: await version,
         env,
         pulumiHome: home,
-        secrets,
+        secrets: () => latest ?? secrets,
         programModule: new URL("./stack-program.ts", import.meta.url).href,
         parallelism,
         plugins: keepProviders.map(pluginOf),

@@ -26,7 +26,8 @@ export interface PulumiEngineOptions {
   env: Readonly<Record<string, string>>;
   /** Where plugins are. */
   pulumiHome: string;
-  secrets: SecretsSettings;
+  /** Looked at for each run: the passphrase, and the salt with it, may be exchanged meanwhile. */
+  secrets: () => SecretsSettings;
   /** URL of the module whose default export, given the arguments of a run, returns the inline program. */
   programModule: string;
   parallelism: number;
@@ -105,7 +106,7 @@ export class PulumiEngine implements Engine {
   }
 
   async importState(stack: string, state: Deployment): Promise<void> {
-    const work = await makeWorkDir(stack, this.#options.secrets);
+    const work = await makeWorkDir(stack, this.#options.secrets());
     try {
       await writeFile(`${work.path}/state.json`, JSON.stringify(state), { mode: 0o600 });
       const args = ["stack", "import", "--stack", stack, "--file", "state.json", "--non-interactive"];
@@ -134,7 +135,7 @@ export class PulumiEngine implements Engine {
     return this.#inSlot(run, async (slot, timings) => {
       const redact = redactor(run.secrets ?? []);
       const log = new RunLog(redact, run.onEvent);
-      const work = await makeWorkDir(run.stack, this.#options.secrets, run.config);
+      const work = await makeWorkDir(run.stack, this.#options.secrets(), run.config);
       try {
         const began = performance.now();
         const outcome = await slot.run({
@@ -183,7 +184,7 @@ export class PulumiEngine implements Engine {
 
   /** A command that needs neither program nor providers, and so no slot. */
   async #command(args: readonly string[], stack: string, signal?: AbortSignal): Promise<CliResult> {
-    const work = await makeWorkDir(stack, this.#options.secrets);
+    const work = await makeWorkDir(stack, this.#options.secrets());
     try {
       return await runCli([...args, "--non-interactive"], {
         command: this.#options.command,

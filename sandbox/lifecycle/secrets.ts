@@ -37,11 +37,11 @@ export function instanceSecrets(instance: Instance): InstanceSecrets {
   const secrets: InstanceSecrets = { ...drawSecrets(), ...kept };
   if (Object.keys(secrets).some((key) => !(key in kept)))
     writePrivately(file, `${JSON.stringify(secrets, undefined, 2)}\n`);
-  // The server reads these two from files, where they may have been exchanged since (npm run cli -- rotate).
+  // Server and engine read these from files, where they may have been exchanged since (npm run cli -- rotate).
   secrets.jwtSecret = newest(jwtSecretFile(instance), secrets.jwtSecret);
   secrets.stripe.webhookSecret = newest(webhookSecretFile(instance), secrets.stripe.webhookSecret);
-  // The engine reads these two from files of their own.
-  writePrivately(passphraseFile(instance), secrets.passphrase);
+  secrets.passphrase = newest(passphraseFile(instance), secrets.passphrase);
+  // The engine reads the password from a file of its own.
   writePrivately(backendPasswordFile(instance), `*:*:pulumi:pulumi:${secrets.postgresRoles.pulumi}\n`);
   return secrets;
 }

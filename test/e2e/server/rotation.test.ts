@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -6,6 +7,7 @@ import Cloudflare from "cloudflare";
 import pg from "pg";
 import { Stripe } from "stripe";
 import { derivePassword, deriveTunnelSecret } from "../../../components/tenant/secrets.ts";
+import { passphraseFile } from "../../../sandbox/engine/environment.ts";
 import { CHECKOUT, projectDirectory } from "../../../sandbox/lifecycle/project.ts";
 import { jwtSecretFile, webhookSecretFile } from "../../../sandbox/lifecycle/secrets.ts";
 import { run } from "../../../sandbox/run.ts";
@@ -220,7 +222,7 @@ test("Cloudflare's token is tried, then replaced; no tenant is touched, and one 
   const left = new Cloudflare({ apiToken: good, baseURL: world.platform.cloudflare.baseUrl, maxRetries: 0 });
   const { accountId: account_id, zoneId: zone_id } = world.platform.cloudflare;
   const tunnels = await left.zeroTrust.tunnels.cloudflared.list({ account_id, is_deleted: false });
-  assert.deepEqual(tunnels.result.map(({ name }) => name).toSorted(), ["acme-tunnel", "my-shop-tunnel"]);
+  assert.deepEqual(new Set(tunnels.result.map(({ name }) => name)), new Set(["acme-tunnel", "my-shop-tunnel"]));
   assert.equal((await left.dns.records.list({ zone_id, type: "TXT" })).result.length, 0);
 
   const id = await idOf("my-shop");
@@ -228,6 +230,33 @@ test("Cloudflare's token is tried, then replaced; no tenant is touched, and one 
   assert.equal(status, 200, JSON.stringify(body));
   assert.deepEqual(await world.sql("select 1 from pg_database where datname = 'my-shop'"), []);
   await world.sandbox.checkout({ subdomain: "globex", plan: "starter", email: "owner@globex.example" });
+});
+
+test("the state's passphrase is exchanged while tenants are served; the old one opens no stack any more", async () => {
+  const { instance } = world.sandbox;
+  const file = passphraseFile(instance);
+  const old = readFileSync(file, "utf8").trim();
+  const environment = await world.sandbox.engineEnvironment();
+  const { bad } = await whileVisited(["acme"], async () => {
+    await cli(["passphrase", "--project", projectDirectory(instance)], "", environment);
+  });
+  assert.deepEqual(bad, []);
+  assert.notEqual(readFileSync(file, "utf8").trim(), old);
+  const { PULUMI_CONFIG_PASSPHRASE_FILE: _, ...rest } = environment;
+  for (const stack of ["prod", "acme"]) {
+    const args = ["stack", "export", "--show-secrets", "-s", `organization/odoosaas/${stack}`];
+    assert.match(await world.sandbox.pulumi(...args), /deployment/);
+    const withOld = run("pulumi", args, {
+      cwd: projectDirectory(instance),
+      env: { ...rest, PULUMI_CONFIG_PASSPHRASE: old },
+    });
+    await assert.rejects(withOld, /incorrect passphrase/);
+  }
+  // The server goes on with it, without a restart: old tenants and new ones.
+  const id = await idOf("acme");
+  const { status, body } = await world.api("POST", `/api/tenants/${id}/retry`, {}, { prefer: "wait=120" });
+  assert.equal(status, 200, JSON.stringify(body));
+  await world.sandbox.checkout({ subdomain: "initech", plan: "starter", email: "owner@initech.example" });
 });
 
 test("the API's key and Stripe's signing secret are exchanged without a restart, by one command each", async () => {

@@ -34,3 +34,17 @@ test("a longer secret is not given away by a shorter one inside it", () => {
 test("what is too short to be a secret is not blotted out", () => {
   assert.equal(redactor(["on", ""])("on and on"), "on and on");
 });
+
+test("a secret within the base64 of something longer is hidden, wherever it stands there", () => {
+  const secret = "s3cret-of-32-characters_0123456789";
+  const hide = redactor([secret]);
+  for (const before of ["", "a", "ab", "abc", '{"a":"0f","t":"1","s":"'])
+    for (const after of ["", "x", "xy", '"}']) {
+      for (const encoding of ["base64", "base64url"] as const) {
+        const text = Buffer.from(before + secret + after).toString(encoding);
+        const shown = Buffer.from(hide(text).replace(/\[secret\].*/, ""), "base64").toString();
+        assert.ok(hide(text).includes("[secret]"), `${before}|${after}`);
+        assert.ok(!shown.includes(secret.slice(0, 3)), shown);
+      }
+    }
+});
