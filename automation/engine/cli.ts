@@ -5,6 +5,12 @@ import { type GuardedProcess, killGuarded, spawnGuarded } from "./guarded-proces
 /** Milliseconds that a cancelled update has to end its resource operations in flight before it is killed. */
 const GRACE_MS = 10_000;
 
+/**
+ * The CLI is a Go program that lives for a second: collecting garbage at every doubling of a small heap takes a sixth of
+ * its start (measured: 0.16 s of processor time against 0.13 s). The limit keeps a large stack from growing without end.
+ */
+const FEW_COLLECTIONS = { GOGC: "800", GOMEMLIMIT: "256MiB" };
+
 export interface CliOptions {
   command: string;
   cwd: string;
@@ -23,7 +29,7 @@ export interface CliResult {
  * too long, or at once when the reason is that another worker has taken over (Fenced). Never throws for an exit code.
  */
 export async function runCli(args: readonly string[], options: CliOptions): Promise<CliResult> {
-  const child = spawnGuarded(options.command, args, { cwd: options.cwd, env: options.env });
+  const child = spawnGuarded(options.command, args, { cwd: options.cwd, env: { ...FEW_COLLECTIONS, ...options.env } });
   const stop = stopOnAbort(child, options.signal);
   try {
     const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), exitCode(child)]);
