@@ -54,6 +54,8 @@ export class ApiError extends Error {
   readonly kind: string;
   readonly title: string;
   readonly extras: ProblemExtras;
+  /** How something ended that was asked for: it is answered the same however often it is asked under the same key. */
+  readonly isOutcome: boolean;
   /** Sent with the answer: Retry-After, Allow, WWW-Authenticate. */
   readonly headers: Readonly<Record<string, string>>;
 
@@ -62,15 +64,16 @@ export class ApiError extends Error {
     kind: string,
     title: string,
     detail: string,
-    more: ProblemExtras & { headers?: Readonly<Record<string, string>>; cause?: unknown } = {},
+    more: ProblemExtras & { headers?: Readonly<Record<string, string>>; cause?: unknown; isOutcome?: boolean } = {},
   ) {
-    const { headers = {}, cause, ...extras } = more;
+    const { headers = {}, cause, isOutcome = false, ...extras } = more;
     super(detail, cause === undefined ? {} : { cause });
     this.name = "ApiError";
     this.status = status;
     this.kind = kind;
     this.title = title;
     this.extras = extras;
+    this.isOutcome = isOutcome;
     this.headers = headers;
   }
 }

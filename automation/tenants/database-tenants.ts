@@ -65,7 +65,7 @@ export class DatabaseTenants implements Tenants {
       await claimCustomDomains(tx, wanted.settings.customDomains);
       const tenant = await rows.insertTenant(tx, { ...wanted, containerId });
       if (tenant === undefined) throw await takenError(tx, input);
-      return this.#accept(tx, tenant, by, { action: "tenant.request", after: publicFacts(tenant) }, options.priority);
+      return this.#accept(tx, tenant, by, { action: "tenant.request", after: publicFacts(tenant) }, options);
     });
   }
 
@@ -110,7 +110,7 @@ export class DatabaseTenants implements Tenants {
       }
       const changed = await rows.updateWish(tx, id, wish, runs);
       const line = { action: "tenant.change", before: publicFacts(tenant), after: publicFacts(changed) };
-      if (runs) return this.#accept(tx, changed, by, line, options.priority);
+      if (runs) return this.#accept(tx, changed, by, line, options);
       await audit(tx, changed, by, line);
       return { tenant: changed, operation: undefined };
     });
@@ -126,7 +126,7 @@ export class DatabaseTenants implements Tenants {
         before: { state: tenant.state, reason: tenant.stateReason },
         after: { generation: due.generation },
       };
-      return this.#accept(tx, due, by, line, options.priority);
+      return this.#accept(tx, due, by, line, options);
     });
   }
 
@@ -142,7 +142,7 @@ export class DatabaseTenants implements Tenants {
       const secretGeneration = rotated(tenant, secrets);
       const due = await rows.updateWish(tx, id, changedWish(tenant, { settings: { secretGeneration } }), true);
       const line = { action: "tenant.rotate", before: wantedSecrets(tenant), after: secretGeneration };
-      return this.#accept(tx, due, by, line, options.priority);
+      return this.#accept(tx, due, by, line, options);
     });
   }
 
@@ -203,7 +203,7 @@ export class DatabaseTenants implements Tenants {
     tenant: Tenant,
     by: Actor,
     line: Pick<AuditLine, "action" | "before" | "after">,
-    priority?: number,
+    { priority, accepted }: ChangeOptions,
   ): Promise<Accepted> {
     const kind = kindOfRun(tenant);
     const operation = await insertOperation(tx, {
@@ -212,6 +212,7 @@ export class DatabaseTenants implements Tenants {
       kind,
       generation: tenant.generation,
     });
+    await accepted?.(tx, operation.id);
     const urgent = kind === "provision" || kind === "resume" ? Priority.customer : Priority.change;
     await this.#queue.enqueueReconcile(tx, tenant.id, priority ?? urgent);
     await audit(tx, tenant, by, line);

@@ -50,6 +50,8 @@ export interface ChangeOptions {
   expectedGeneration?: number;
   /** Do it within the caller's transaction, which then decides whether it happens. */
   tx?: Transaction;
+  /** Told the new operation's id in the transaction that makes it; undoes all by throwing. */
+  accepted?: (tx: Transaction, operationId: number) => Promise<void>;
   /** Of the reconcile: see `Priority` in automation/queue/queue.ts. */
   priority?: number;
 }

@@ -37,7 +37,7 @@ export class DatabaseTunnels implements StandaloneTunnels {
   async request(
     input: NewStandaloneTunnel,
     by: Actor,
-    options: Pick<ChangeOptions, "priority"> = {},
+    options: Pick<ChangeOptions, "priority" | "accepted"> = {},
   ): Promise<{ tunnel: StandaloneTunnel; operation: Operation }> {
     const platform = await this.#platform();
     knownHost(platform.hosts, input.containerId);
@@ -96,7 +96,7 @@ export class DatabaseTunnels implements StandaloneTunnels {
     tunnel: StandaloneTunnel,
     by: Actor,
     line: { readonly action: string; readonly before?: unknown; readonly after: unknown },
-    { priority = Priority.change }: Pick<ChangeOptions, "priority">,
+    { priority = Priority.change, accepted }: Pick<ChangeOptions, "priority" | "accepted">,
   ): Promise<Operation> {
     const operation = await insertOperation(tx, {
       of: { standaloneTunnelId: tunnel.id },
@@ -105,6 +105,7 @@ export class DatabaseTunnels implements StandaloneTunnels {
       requestedBy: by.name,
       requestId: by.requestId ?? null,
     });
+    await accepted?.(tx, operation.id);
     await this.#queue.enqueueTunnel(tx, tunnel.id, priority);
     await recordAudit(tx, {
       actor: by.name,

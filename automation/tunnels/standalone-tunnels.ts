@@ -31,7 +31,7 @@ export interface StandaloneTunnels {
   request(
     input: NewStandaloneTunnel,
     by: Actor,
-    options?: Pick<ChangeOptions, "priority">,
+    options?: Pick<ChangeOptions, "priority" | "accepted">,
   ): Promise<{ tunnel: StandaloneTunnel; operation: Operation }>;
   /** Those that are not deleted. */
   list(): Promise<readonly StandaloneTunnel[]>;

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Actor } from "../../tenants/tenants.ts";
 import type { RouteKey } from "../access.ts";
 import type { Caller } from "../auth/caller.ts";
+import type { Acceptance } from "./acceptance.ts";
 
 /** Headers that an endpoint understands besides the common ones. */
 export type RequestHeader = "If-Match" | "Prefer" | "Last-Event-ID";
@@ -78,6 +79,8 @@ export interface Call<P = undefined, Q = undefined, B = undefined> {
   readonly requestId: string;
   /** Seconds of `Prefer: wait=N`, capped by the server's setting; undefined when not asked for. */
   readonly waitSeconds: number | undefined;
+  /** Present under an Idempotency-Key. */
+  readonly acceptance?: Acceptance | undefined;
   /** Aborted when the client has gone or the request's time is over. */
   readonly signal: AbortSignal;
   /** Gives the request more time than usual: seconds from now, Infinity for a live stream. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { canonicalJson } from "../../audit/canonical-json.ts";
 import type { Queryable } from "../../db/database.ts";
 import { ApiError } from "../problem.ts";
+import type { Acceptance } from "./acceptance.ts";
 import type { AnyReply } from "./endpoint.ts";
 
 /** Kept long enough for any client's retries. */
@@ -10,13 +11,16 @@ const KEEP = "24 hours";
 const FORGET_OLD = `delete from idempotency_keys where created_at < now() - interval '${KEEP}'`;
 const CLAIM = `
   insert into idempotency_keys (identity, key, request_hash) values ($1, $2, $3)
-  on conflict (identity, key) do update set request_hash = excluded.request_hash, created_at = now()
-    where idempotency_keys.status is null and idempotency_keys.created_at < now() - make_interval(secs => $4)
-      and idempotency_keys.request_hash = excluded.request_hash
-  returning key`;
+  on conflict (identity, key) do update set claim = gen_random_uuid(), created_at = now()
+    where idempotency_keys.status is null and idempotency_keys.request_hash = excluded.request_hash
+      and (idempotency_keys.claim is null or idempotency_keys.created_at < now() - make_interval(secs => $4))
+  returning claim, operation_id as "operationId"`;
 const FIND = "select request_hash, status, headers, body from idempotency_keys where identity = $1 and key = $2";
-const KEEP_ANSWER = "update idempotency_keys set status = $3, headers = $4, body = $5 where identity = $1 and key = $2";
-const RELEASE = "delete from idempotency_keys where identity = $1 and key = $2 and status is null";
+const OURS = "identity = $1 and key = $2 and claim = $3 and status is null";
+const REMEMBER = `update idempotency_keys set operation_id = $4 where ${OURS}`;
+const KEEP_ANSWER = `update idempotency_keys set status = $4, headers = $5, body = $6 where ${OURS}`;
+const FORGET = `delete from idempotency_keys where ${OURS} and operation_id is null`;
+const RELEASE = `update idempotency_keys set claim = null where ${OURS}`;
 
 interface KeptAnswer {
   request_hash: Buffer;
@@ -38,13 +42,13 @@ export interface IdempotentRequest {
 
 /**
  * Runs `handle` once for a key: a repeat gets the first answer, another request under the same key 422, a repeat while
- * the first still runs 409. Refusals (4xx: what `asReply` makes of them) are answers too; a failure of the server is
- * forgotten, so that the request can be tried again.
+ * the first still runs 409. Refusals (4xx: what `asReply` makes of them) and outcomes are answers too; another failure of
+ * the server is forgotten, so that the request can be tried again: it goes on with what had been accepted.
  */
 export async function once(
   db: Queryable,
   request: IdempotentRequest,
-  handle: () => Promise<AnyReply>,
+  handle: (acceptance: Acceptance) => Promise<AnyReply>,
   asReply: (error: unknown) => AnyReply | undefined,
 ): Promise<AnyReply> {
   const { identity, key } = request;
@@ -63,22 +67,42 @@ export async function once(
     .update(`${request.method} ${request.path}\n${canonicalJson(request.body)}`)
     .digest();
   await db.query(FORGET_OLD);
-  const claimed = (await db.query(CLAIM, [identity, key, hash, request.abandonedAfter])).rowCount > 0;
-  if (!claimed) return repeated((await db.query<KeptAnswer>(FIND, [identity, key])).rows[0], hash);
+  const claims = await db.query<{ claim: string; operationId: number | null }>(CLAIM, [
+    identity,
+    key,
+    hash,
+    request.abandonedAfter,
+  ]);
+  const [claimed] = claims.rows;
+  if (claimed === undefined) return repeated((await db.query<KeptAnswer>(FIND, [identity, key])).rows[0], hash);
+  const ours = [identity, key, claimed.claim];
   try {
-    return await keep(db, request, await handle());
+    return await keep(db, ours, await handle(acceptance(ours, claimed.operationId ?? undefined)));
   } catch (error) {
     const reply = asReply(error);
-    if (reply !== undefined && reply.status < 500) return keep(db, request, reply);
-    await db.query(RELEASE, [identity, key]);
+    if (reply !== undefined && (reply.status < 500 || (error instanceof ApiError && error.isOutcome)))
+      return keep(db, ours, reply);
+    await db.query(FORGET, ours);
+    await db.query(RELEASE, ours);
     throw error;
   }
 }
 
-async function keep(db: Queryable, { identity, key }: IdempotentRequest, reply: AnyReply): Promise<AnyReply> {
+function acceptance(ours: readonly string[], operationId: number | undefined): Acceptance {
+  return {
+    operationId,
+    remember: async (tx, operation) => {
+      if ((await tx.query(REMEMBER, [...ours, operation])).rowCount > 0) return;
+      throw new ApiError(503, "Timeout", "Took too long", "This request was given up before it could be carried out.", {
+        headers: { "retry-after": "1" },
+      });
+    },
+  };
+}
+
+async function keep(db: Queryable, ours: readonly string[], reply: AnyReply): Promise<AnyReply> {
   await db.query(KEEP_ANSWER, [
-    identity,
-    key,
+    ...ours,
     reply.status,
     JSON.stringify(reply.headers ?? {}),
     JSON.stringify(reply.body ?? null),

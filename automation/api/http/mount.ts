@@ -9,6 +9,7 @@ import type { VerifyToken } from "../auth/tokens.ts";
 import { ApiError, toProblem } from "../problem.ts";
 import { readBody } from "./body.ts";
 import { type AnyReply, type BoundEndpoint, type Call, splitRoute, STREAMED, type Streamed } from "./endpoint.ts";
+import type { Acceptance } from "./acceptance.ts";
 import { type IdempotentRequest, once } from "./idempotency.ts";
 import { waitPreference } from "./prefer.ts";
 import type { RateLimits } from "./rate-limits.ts";
@@ -78,11 +79,15 @@ async function answer(bound: BoundEndpoint, req: Request, res: Response, context
     res,
   };
   if (call.waitSeconds !== undefined) limit.extend(call.waitSeconds + context.requestTimeout);
-  const handle = (): Promise<AnyReply | Streamed> => Promise.race([bound.handle(call), limit.over]);
+  const handle = (acceptance?: Acceptance): Promise<AnyReply | Streamed> =>
+    Promise.race([bound.handle({ ...call, acceptance }), limit.over]);
   try {
     const reply = idempotent
-      ? await once(context.database, keyed(req, caller, key, context), handle as () => Promise<AnyReply>, (error) =>
-          asReply(error, res),
+      ? await once(
+          context.database,
+          keyed(req, caller, key, context),
+          handle as (given: Acceptance) => Promise<AnyReply>,
+          (error) => asReply(error, res),
         )
       : await handle();
     if (reply !== STREAMED) send(res, bound, reply);

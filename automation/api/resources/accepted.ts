@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { isFinished, type Operation } from "../../tenants/operation.ts";
-import type { Accepted, Tenants } from "../../tenants/tenants.ts";
+import type { Accepted, ChangeOptions, Tenants } from "../../tenants/tenants.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { Call } from "../http/endpoint.ts";
 import { generationTag } from "../http/generation-tag.ts";
@@ -23,6 +23,18 @@ export const acceptedResponses = {
 } as const;
 
 type Answer<S extends number> = { status: S; body: z.input<typeof AcceptedBody>; headers: Record<string, string> };
+
+/** Carries a change out once for an Idempotency-Key: a repeat of one that was accepted but not answered goes on with it. */
+export async function acceptOnce(
+  { acceptance }: Pick<Call, "acceptance">,
+  { tenants }: Pick<ApiDeps, "tenants">,
+  change: (options: ChangeOptions) => Promise<Accepted>,
+): Promise<Accepted> {
+  if (acceptance === undefined) return change({});
+  const operation = acceptance.operationId === undefined ? undefined : await tenants.operation(acceptance.operationId);
+  const tenant = operation?.tenantId == null ? undefined : await tenants.get(operation.tenantId);
+  return tenant === undefined ? change({ accepted: acceptance.remember }) : { tenant, operation };
+}
 
 /**
  * Answers an accepted change: 202 at once, or with `Prefer: wait=N` once it is done. Throws 502 when the operation
@@ -83,6 +95,7 @@ function operationFailed(operation: Operation, retryAt: Date | null): ApiError {
   const detail = operation.error ?? `The operation ended as ${operation.status}.`;
   return new ApiError(502, "OperationFailed", operation.status === "stalled" ? "Stalled" : "Failed", detail, {
     operation_url: operationUrl(operation.id),
+    isOutcome: true,
     remedy: `${again}Look at the operation for the reason, then: POST /api/tenants/${operation.tenantId}/retry`,
   });
 }

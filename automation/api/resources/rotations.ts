@@ -4,7 +4,7 @@ import { pendingRotations, ROTATABLE, tenantsAfter } from "../../tenants/rotatio
 import { TenantIsDeleted } from "../../tenants/errors.ts";
 import type { ApiDeps } from "../deps.ts";
 import { bind, type BoundEndpoint, endpoint } from "../http/endpoint.ts";
-import { acceptedResponses, answerAccepted } from "./accepted.ts";
+import { acceptedResponses, acceptOnce, answerAccepted } from "./accepted.ts";
 import { TenantId } from "./fields.ts";
 import { ifMatch } from "./tenants.ts";
 
@@ -65,7 +65,10 @@ export function rotationRoutes(deps: ApiDeps): BoundEndpoint[] {
   return [
     bind(rotate, async (call) => {
       const options = { ...ifMatch(call.req.get("if-match")), priority: Priority.customer };
-      return answerAccepted(await tenants.rotate(call.params.id, call.body.secrets, call.by, options), call, deps);
+      const accepted = await acceptOnce(call, deps, (once) =>
+        tenants.rotate(call.params.id, call.body.secrets, call.by, { ...once, ...options }),
+      );
+      return answerAccepted(accepted, call, deps);
     }),
 
     bind(rotateMany, async ({ body, by }) => {

@@ -2,8 +2,9 @@ import { z } from "zod";
 import { Priority } from "../../queue/queue.ts";
 import { isFinished } from "../../tenants/operation.ts";
 import type { ApiDeps } from "../deps.ts";
-import { bind, type BoundEndpoint, endpoint } from "../http/endpoint.ts";
-import { acceptedResponses, answerAccepted, finished } from "./accepted.ts";
+import type { ChangeOptions } from "../../tenants/tenants.ts";
+import { bind, type BoundEndpoint, type Call, endpoint } from "../http/endpoint.ts";
+import { acceptedResponses, acceptOnce, answerAccepted, finished } from "./accepted.ts";
 import { Cursor, Limit, nextLink, TenantId } from "./fields.ts";
 import { OperationBody, operationBody, operationUrl } from "./operation-shapes.ts";
 import { StackConfigBody, stackConfig } from "./tenant-config.ts";
@@ -116,6 +117,10 @@ const operations = endpoint({
   },
 });
 
+function urgent({ req }: Pick<Call, "req">): ChangeOptions {
+  return { ...ifMatch(req.get("if-match")), priority: Priority.customer };
+}
+
 export const tenantActionEndpoints = [suspend, resume, retry, preview, pause, unpause, config, operations];
 
 export function tenantActionRoutes(deps: ApiDeps): BoundEndpoint[] {
@@ -124,28 +129,24 @@ export function tenantActionRoutes(deps: ApiDeps): BoundEndpoint[] {
     bind(suspend, async (call) => {
       // The first word tells the life cycle that a person decided this, not a payment.
       const wantedReason = call.body.reason === undefined ? "operator" : `operator: ${call.body.reason}`;
-      const accepted = await tenants.changeWish(call.params.id, { wanted: "suspended", wantedReason }, call.by, {
-        ...ifMatch(call.req.get("if-match")),
-        priority: Priority.customer,
-      });
+      const wish = { wanted: "suspended", wantedReason } as const;
+      const accepted = await acceptOnce(call, deps, (once) =>
+        tenants.changeWish(call.params.id, wish, call.by, { ...once, ...urgent(call) }),
+      );
       return answerAccepted(accepted, call, deps);
     }),
 
     bind(resume, async (call) => {
       const wish = { wanted: "active", wantedReason: null, graceUntil: null, deleteAfter: null } as const;
-      const accepted = await tenants.changeWish(call.params.id, wish, call.by, {
-        ...ifMatch(call.req.get("if-match")),
-        priority: Priority.customer,
-      });
+      const accepted = await acceptOnce(call, deps, (once) =>
+        tenants.changeWish(call.params.id, wish, call.by, { ...once, ...urgent(call) }),
+      );
       return answerAccepted(accepted, call, deps);
     }),
 
     bind(retry, async (call) =>
       answerAccepted(
-        await tenants.retry(call.params.id, call.by, {
-          ...ifMatch(call.req.get("if-match")),
-          priority: Priority.customer,
-        }),
+        await acceptOnce(call, deps, (once) => tenants.retry(call.params.id, call.by, { ...once, ...urgent(call) })),
         call,
         deps,
       ),

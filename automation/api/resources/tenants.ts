@@ -8,7 +8,7 @@ import type { WishChange } from "../../tenants/tenants.ts";
 import type { ApiDeps } from "../deps.ts";
 import { bind, type BoundEndpoint, endpoint } from "../http/endpoint.ts";
 import { expectedGeneration, generationTag } from "../http/generation-tag.ts";
-import { AcceptedBody, acceptedResponses, answerAccepted } from "./accepted.ts";
+import { AcceptedBody, acceptedResponses, acceptOnce, answerAccepted } from "./accepted.ts";
 import {
   ContainerId,
   Cursor,
@@ -187,20 +187,22 @@ export function tenantRoutes(deps: ApiDeps): BoundEndpoint[] {
     bind(create, async (call) => {
       const { subdomain, ...input } = call.body;
       const { domain } = await deps.platform();
-      const accepted = await tenants.request(
-        {
-          subdomain,
-          planType: input.plan_type,
-          customerEmail: input.customer_email ?? `admin@${hostname(subdomain, domain)}`,
-          settings: extras(input) as TenantExtras,
-          ...(input.container_id !== undefined && { containerId: input.container_id }),
-          ...(input.local_port !== undefined && { localPort: input.local_port }),
-          ...(input.subscription_id !== undefined && { subscriptionId: input.subscription_id }),
-          ...(input.customer_id !== undefined && { customerId: input.customer_id }),
-          ...(input.client_reference_id !== undefined && { clientReferenceId: input.client_reference_id }),
-        },
-        call.by,
-        { priority: Priority.customer },
+      const accepted = await acceptOnce(call, deps, (once) =>
+        tenants.request(
+          {
+            subdomain,
+            planType: input.plan_type,
+            customerEmail: input.customer_email ?? `admin@${hostname(subdomain, domain)}`,
+            settings: extras(input) as TenantExtras,
+            ...(input.container_id !== undefined && { containerId: input.container_id }),
+            ...(input.local_port !== undefined && { localPort: input.local_port }),
+            ...(input.subscription_id !== undefined && { subscriptionId: input.subscription_id }),
+            ...(input.customer_id !== undefined && { customerId: input.customer_id }),
+            ...(input.client_reference_id !== undefined && { clientReferenceId: input.client_reference_id }),
+          },
+          call.by,
+          { ...once, priority: Priority.customer },
+        ),
       );
       const answer = await answerAccepted(accepted, call, deps);
       if (answer.status === 202) return answer;

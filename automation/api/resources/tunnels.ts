@@ -182,7 +182,11 @@ export function tunnelRoutes(deps: ApiDeps): BoundEndpoint[] {
       );
     }),
 
-    bind(create, async ({ body, by }) => {
+    bind(create, async ({ body, by, acceptance }) => {
+      const begun = acceptance?.operationId;
+      const earlier = begun === undefined ? undefined : await standaloneTunnels.bySubscription(body.subscription_id);
+      if (begun !== undefined && earlier !== undefined)
+        return underWay(ofStandalone(earlier, await deps.platform()), await tenants.operation(begun));
       const { tunnel, operation } = await standaloneTunnels.request(
         {
           subscriptionId: body.subscription_id,
@@ -191,7 +195,7 @@ export function tunnelRoutes(deps: ApiDeps): BoundEndpoint[] {
           ...(body.hostname !== undefined && { hostname: body.hostname }),
         },
         by,
-        { priority: Priority.customer },
+        { priority: Priority.customer, ...(acceptance && { accepted: acceptance.remember }) },
       );
       return underWay(ofStandalone(tunnel, await deps.platform()), operation);
     }),

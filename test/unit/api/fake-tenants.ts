@@ -1,3 +1,4 @@
+import type { Database } from "../../../automation/db/database.ts";
 import {
   NoRoom,
   StaleGeneration,
@@ -38,6 +39,8 @@ export class FakeTenants implements Tenants {
   endWith: OperationStatus | undefined;
   failWith: Error | undefined;
   capacity = 1_000;
+  /** For whoever wants to be told of an operation in its transaction. */
+  database: Database | undefined;
   #changed = Promise.withResolvers<void>();
 
   async request(input: NewTenant, by: Actor, options?: ChangeOptions): Promise<Accepted> {
@@ -54,7 +57,7 @@ export class FakeTenants implements Tenants {
     if (same !== undefined) throw new SubscriptionTaken(input.subscriptionId ?? "", same.subdomain);
     const tenant = aTenant({ ...stripUndefined(input), id: this.rows.length + 1, settings: input.settings ?? {} });
     this.rows.push(tenant);
-    return this.#begin(tenant, "provision");
+    return this.#accepted(this.#begin(tenant, "provision"), options);
   }
 
   async get(id: number): Promise<Tenant | undefined> {
@@ -122,12 +125,12 @@ export class FakeTenants implements Tenants {
       updatedAt: new Date(before.updatedAt.getTime() + 1),
     });
     const kinds = { deleted: "delete", suspended: "suspend", active: "update" } as const;
-    return this.#begin(tenant, kinds[tenant.wanted]);
+    return this.#accepted(this.#begin(tenant, kinds[tenant.wanted]), options);
   }
 
   async retry(id: number, by: Actor, options?: ChangeOptions): Promise<Accepted> {
     this.calls.push({ method: "retry", by, options });
-    return this.#begin(this.#present(id, options), "repair");
+    return this.#accepted(this.#begin(this.#present(id, options), "repair"), options);
   }
 
   readonly rotations: { id: number; secrets: readonly RotatableSecret[] }[] = [];
@@ -257,6 +260,12 @@ export class FakeTenants implements Tenants {
     if (this.endWith !== undefined)
       this.finish(operation.id, this.endWith, this.endWith === "failed" ? { error: "host 105 does not answer" } : {});
     return { tenant, operation };
+  }
+
+  async #accepted(accepted: Accepted, options?: ChangeOptions): Promise<Accepted> {
+    const { id } = accepted.operation ?? { id: 0 };
+    await this.database?.transaction(async (tx) => options?.accepted?.(tx, id));
+    return accepted;
   }
 
   #present(id: number, options?: ChangeOptions): Tenant {

@@ -93,6 +93,7 @@ export async function startTestApi(t: Pick<TestContext, "after">, more: Partial<
   const server = await postgres;
   const database = await ownDatabase(server.url);
   const tenants = new FakeTenants();
+  tenants.database = database;
   const queue = new FakeQueue();
   const connectors = new FakeConnectors();
   const tunnelHealth = new TunnelHealth({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { startTestApi, stopPostgres } from "./fixture.ts";
+import { PLATFORM, SETTINGS, startTestApi, stopPostgres } from "./fixture.ts";
 
 after(stopPostgres);
 
@@ -86,16 +86,69 @@ test("a refusal is kept as an answer, a failure of the server is not", async (t)
   );
 });
 
-test("a request that died with its process can be sent again once it is given up", async (t) => {
+test("what became of an operation is an answer too: a repeat is told the same, not that its name is taken", async (t) => {
   const api = await startTestApi(t);
-  const died =
-    "insert into idempotency_keys (identity, key, request_hash, created_at) select identity, $1, request_hash, now() - make_interval(secs => $2) from idempotency_keys where key = 'k1'";
+  api.tenants.endWith = "failed";
+  const headers = { "idempotency-key": "k1", prefer: "wait=5" };
+  const failed = await api.call("POST", "/api/tenants", { body: ACME, headers });
+  assert.deepEqual([failed.status, failed.at("type")], [502, "/problems/OperationFailed"]);
+  const again = await api.call("POST", "/api/tenants", { body: ACME, headers });
+  assert.deepEqual([again.status, again.body], [502, failed.body]);
+  assert.equal(api.tenants.calls.length, 1);
+});
+
+test("a request that was accepted but not answered goes on where it was, after a failure", async (t) => {
+  let broken = false;
+  const api = await startTestApi(t, {
+    platform: () => {
+      if (broken) throw new Error("the platform's stack cannot be read");
+      return PLATFORM;
+    },
+  });
+  const requested = api.tenants.request.bind(api.tenants);
+  api.tenants.request = async (...given) => {
+    const accepted = await requested(...given);
+    broken = true;
+    return accepted;
+  };
+  assert.equal((await api.call("POST", "/api/tenants", { body: ACME, ...keyed("k1") })).status, 500);
+  broken = false;
+  const again = await api.call("POST", "/api/tenants", { body: ACME, ...keyed("k1") });
+  assert.deepEqual([again.status, again.at("tenant.id"), again.at("operation.id")], [202, 1, 1]);
+  assert.equal(api.tenants.calls.length, 1);
+  api.tenants.finish(1, "succeeded");
+  const kept = await api.call("POST", "/api/tenants", { body: ACME, ...keyed("k1") });
+  assert.deepEqual([kept.body, kept.headers.get("idempotency-replayed")], [again.body, "true"]);
+});
+
+test("a request that outlives its time does not begin what a repeat has taken over", async (t) => {
+  const api = await startTestApi(t, { settings: { ...SETTINGS, requestTimeout: 0.2 } });
+  const free = Promise.withResolvers<void>();
+  const requested = api.tenants.request.bind(api.tenants);
+  let late: Promise<unknown> | undefined;
+  api.tenants.request = (...given) => {
+    if (late !== undefined) return requested(...given);
+    const waits = free.promise.then(() => requested(...given));
+    late = waits.catch((error: unknown) => error);
+    return waits;
+  };
+  const slow = await api.call("POST", "/api/tenants", { body: ACME, ...keyed("k1") });
+  assert.deepEqual([slow.status, slow.at("type")], [503, "/problems/Timeout"]);
+  free.resolve();
+  assert.match(String(await late), /given up before it could be carried out/);
+});
+
+test("a request that died with its process goes on with what it had begun, once it is given up", async (t) => {
+  const api = await startTestApi(t);
+  const died = `
+    insert into idempotency_keys (identity, key, request_hash, operation_id, created_at)
+    select identity, $1, request_hash, operation_id, now() - make_interval(secs => $2) from idempotency_keys where key = 'k1'`;
   await api.call("POST", "/api/tenants", { body: ACME, ...keyed("k1") });
   await api.database.query(died, ["recent", 5]);
   await api.database.query(died, ["old", 60]);
   assert.equal((await api.call("POST", "/api/tenants", { body: ACME, ...keyed("recent") })).status, 409);
   const retried = await api.call("POST", "/api/tenants", { body: ACME, ...keyed("old") });
-  assert.equal(retried.at("type"), "/problems/SubdomainTaken", "it is carried out, and finds what the first has done");
+  assert.deepEqual([retried.status, retried.at("tenant.id"), retried.at("operation.id")], [202, 1, 1]);
 });
 
 test("keys are forgotten after a day, and a key must be one word", async (t) => {
