@@ -38,19 +38,15 @@ export function logRequests(log: Logger): RequestHandler {
   return pinoHttp<IncomingMessage, ServerResponse & Local>({
     logger: log.child({}, { redact: { paths: [...REDACTED_PATHS], censor: "[redacted]" } }),
     genReqId: (_req, res) => res.locals?.requestId ?? "none",
-    quietReqLogger: true,
-    customAttributeKeys: { reqId: "requestId", responseTime: "ms" },
+    customAttributeKeys: { responseTime: "ms" },
     customLogLevel: (req, res, error) => {
       if (error !== undefined || res.statusCode >= 500) return "error";
       return /^\/(livez|healthz|readyz|metrics)\b/.test(req.url ?? "") ? "debug" : "info";
     },
     customSuccessMessage: (req, res) => `${req.method} ${pathOf(req)} ${res.statusCode}`,
     customErrorMessage: (req, res) => `${req.method} ${pathOf(req)} ${res.statusCode}`,
-    // The line is written when the request is over, outside of its context.
-    customProps: (_req, res) => ({
-      ...res.locals?.logFields,
-      ...(res.locals?.caller === undefined ? {} : { user: res.locals.caller.subject }),
-    }),
+    customSuccessObject: (_req, res, line: object) => ({ ...line, ...idsOf(res) }),
+    customErrorObject: (_req, res, _error, line: object) => ({ ...line, ...idsOf(res) }),
     wrapSerializers: false,
     serializers: {
       req: (req: IncomingMessage) => ({ method: req.method, path: pathOf(req), from: req.socket.remoteAddress }),
@@ -58,6 +54,18 @@ export function logRequests(log: Logger): RequestHandler {
       err: loggedError,
     },
   });
+}
+
+/**
+ * The line is written when the request is over, inside of its context or outside. Its ids stand in the line's own object,
+ * where those of the root logger's mixin fall together with them: as bindings they would be in the JSON twice.
+ */
+function idsOf({ locals }: Local): object {
+  return {
+    ...(locals?.requestId !== undefined && { requestId: locals.requestId }),
+    ...locals?.logFields,
+    ...(locals?.caller !== undefined && { user: locals.caller.subject }),
+  };
 }
 
 function pathOf(req: IncomingMessage): string {

@@ -9,6 +9,7 @@ import { StreamSlots } from "../../../automation/api/http/event-stream.ts";
 import { listen } from "../../../automation/api/listen.ts";
 import { Database } from "../../../automation/db/database.ts";
 import { migrate } from "../../../automation/db/migrate.ts";
+import { logMixin } from "../../../automation/telemetry/log-fields.ts";
 import { Metrics } from "../../../automation/metrics/metrics.ts";
 import { TunnelHealth } from "../../../automation/metrics/tunnel-health.ts";
 import { DatabaseTunnels } from "../../../automation/tunnels/database-tunnels.ts";
@@ -103,7 +104,7 @@ export async function startTestApi(t: Pick<TestContext, "after">, more: Partial<
   const shutdown = new AbortController();
   let logged = "";
   const log = pino(
-    { level: "debug" },
+    { level: "debug", mixin: logMixin },
     new Writable({ write: (chunk: Buffer, _encoding, done) => ((logged += chunk.toString()), done()) }),
   );
   const app = createApp({

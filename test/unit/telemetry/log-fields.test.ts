@@ -37,11 +37,9 @@ test("a request's line names the request, its caller, and the tenant or operatio
   await api.call("POST", "/api/tenants", { body: { subdomain: "acme", plan_type: "shared" } });
   await api.call("GET", "/api/tenants/1", { headers: { "x-request-id": "mine-1" } });
   await api.call("GET", "/api/operations/1", { headers: { "x-request-id": "mine-2" } });
-  const lines = api
-    .log()
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const written = api.log().trim().split("\n");
+  for (const line of written) assert.ok(line.split('"requestId":').length <= 2, `twice in one line: ${line}`);
+  const lines = written.map((line) => JSON.parse(line) as Record<string, unknown>);
   const of = (requestId: string): Record<string, unknown> =>
     lines.find((line) => line["requestId"] === requestId) ?? {};
   assert.deepEqual([of("mine-1")["tenantId"], of("mine-1")["user"]], [1, "tester"]);
