@@ -46,9 +46,10 @@ export function createApp(deps: ApiDeps): Express {
   );
 
   // Before the body is parsed: its signature is over the raw bytes.
-  app.use("/webhook", label("POST /webhook/stripe"), limits.webhookFailures);
+  app.use("/webhook", label("POST /webhook/stripe"));
   if (deps.webhook !== undefined) app.use(deps.webhook);
   else app.post("/webhook/stripe", notConfigured);
+  app.use("/webhook", limits.webhookFailures);
 
   mount(app, endpoints(deps), {
     verify,

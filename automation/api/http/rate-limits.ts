@@ -1,7 +1,8 @@
-import type { Request, RequestHandler, Response } from "express";
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from "express";
 import { ipKeyGenerator, MemoryStore, type Options, rateLimit } from "express-rate-limit";
 import type { Caller } from "../auth/caller.ts";
-import { ApiError } from "../problem.ts";
+import { ApiError, toProblem } from "../problem.ts";
+import { requestIdOf } from "./request-id.ts";
 
 export interface RateLimits {
   /** All requests, by identity where there is one, else by address. */
@@ -9,7 +10,7 @@ export interface RateLimits {
   /** Refused tokens, by address: a guesser is slowed down, a caller with a good token from the same address is not. */
   readonly failedSignIns: Limit;
   /** Webhook deliveries that were refused, by address. */
-  readonly webhookFailures: RequestHandler;
+  readonly webhookFailures: ErrorRequestHandler;
 }
 
 /** Counts this request; throws 429 when there were too many. */
@@ -43,21 +44,20 @@ function limiter(name: string, windowMs: number, limit: number): RequestHandler 
   });
 }
 
-/** Counts after the answer, so that many good requests at once are never mistaken for failures. */
-function failuresOnly(windowMs: number, limit: number): RequestHandler {
+/**
+ * Refuses only what has failed anyway: a delivery that is signed well is taken, whatever else comes from its address.
+ * Behind a proxy that is not declared, all deliveries come from one.
+ */
+function failuresOnly(windowMs: number, limit: number): ErrorRequestHandler {
   const failures = new MemoryStore();
   failures.init({ windowMs } as Options);
-  return async (req, res, next) => {
-    const key = addressOf(req);
-    const seen = await failures.get(key);
-    if (seen !== undefined && seen.totalHits >= limit) {
-      const left = seen.resetTime === undefined ? windowMs : seen.resetTime.getTime() - Date.now();
-      throw tooMany(limit, windowMs, Math.max(1, Math.ceil(left / 1_000)));
-    }
-    res.once("finish", () => {
-      if (res.statusCode >= 400 && res.statusCode < 500) void failures.increment(key);
-    });
-    next();
+  return async (error: unknown, req, res, next) => {
+    const { status } = toProblem(error, requestIdOf(res)).problem;
+    if (status >= 500) return next(error); // our own failures are not Stripe's
+    const { totalHits, resetTime } = await failures.increment(addressOf(req));
+    if (totalHits <= limit) return next(error);
+    const left = resetTime === undefined ? windowMs : resetTime.getTime() - Date.now();
+    next(tooMany(limit, windowMs, Math.max(1, Math.ceil(left / 1_000))));
   };
 }
 
