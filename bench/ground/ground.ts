@@ -57,7 +57,7 @@ export class Interrupted extends Error {
 
 /**
  * Cloudflare allows 1,200 calls in five minutes; at about six for each tenant, a measure of tenants a minute would soon
- * measure that instead. Servers are told so by CLOUDFLARE_CALLS.
+ * measure that instead. Servers are told of it in their settings.
  */
 async function liftCloudflareLimit({ instance }: Sandbox): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${instance.ports.cloudflare}/__limit`, {
