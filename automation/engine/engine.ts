@@ -4,8 +4,13 @@ import type { Diagnostic, OperationChanges, ResourceChange } from "../tenants/op
 export interface Engine {
   /** Slots: updates that run at once. */
   readonly parallelism: number;
+  /**
+   * From now on only runs with that right may write state for its subject; where the state backend cannot tell them
+   * apart, nothing happens. To be called while it is certain that the caller has the right.
+   */
+  raiseFence(fence: Fence): Promise<void>;
   /** Makes an empty stack; one that is there already is no error. `up` does so by itself, but later. */
-  createStack(stack: string, signal?: AbortSignal): Promise<void>;
+  createStack(stack: string, options?: CommandOptions): Promise<void>;
   up(run: ProgramRun): Promise<EngineResult>;
   preview(run: ProgramRun): Promise<EngineResult>;
   /** Deletes the stack's resources, and then the stack. A stack that is not there is no error. */
@@ -13,16 +18,31 @@ export interface Engine {
   /** The state as the CLI exports it; undefined when there is no such stack. */
   exportState(stack: string, options?: ExportOptions): Promise<Deployment | undefined>;
   /** Replaces the state, after a repair. */
-  importState(stack: string, state: Deployment): Promise<void>;
+  importState(stack: string, state: Deployment, options?: CommandOptions): Promise<void>;
   /** Removes all locks of a stack. Only for one whose owner is proven dead. */
-  unlock(stack: string): Promise<void>;
+  unlock(stack: string, options?: CommandOptions): Promise<void>;
   /** Waits for running updates; then ends the processes that it keeps. */
   close(): Promise<void>;
+}
+
+/** A right to write state: of all for one subject, only the one raised last is good. */
+export interface Fence {
+  /** `tenant-12`: small letters, a dash, digits. */
+  readonly subject: string;
+  readonly token: number;
+}
+
+export interface CommandOptions {
+  signal?: AbortSignal | undefined;
+  /** Absent: writes are not fenced. */
+  fence?: Fence | undefined;
 }
 
 export interface StackRun {
   /** Fully qualified: `organization/odoosaas/acme`. */
   stack: string;
+  /** Absent: writes of state are not fenced. */
+  fence?: Fence;
   /** Lets resource operations in flight end, then stops. With a reason of `Fenced`, everything is killed at once. */
   signal?: AbortSignal;
   onEvent?: (event: RunEvent) => void;

@@ -2,12 +2,14 @@ import { writeFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { type CliResult, runCli } from "./cli.ts";
 import {
+  type CommandOptions,
   type Deployment,
   type Engine,
   EngineFailure,
   type EngineResult,
   type ExportOptions,
   type FailureKind,
+  type Fence,
   type ProgramRun,
   type StackRun,
 } from "./engine.ts";
@@ -15,6 +17,7 @@ import { type ProviderPlugin, Providers } from "./providers.ts";
 import { redactor } from "./redact.ts";
 import { RunLog } from "./run-log.ts";
 import { Slot } from "./slot.ts";
+import { StateFence } from "./state-fence.ts";
 import { makeWorkDir, type SecretsSettings } from "./workspace.ts";
 
 export interface PulumiEngineOptions {
@@ -45,12 +48,14 @@ export class PulumiEngine implements Engine {
   readonly #free: Slot[];
   readonly #waiting: ((slot: Slot) => void)[] = [];
   readonly #log: (line: string) => void;
+  readonly #fence: StateFence | undefined;
 
   constructor(options: PulumiEngineOptions) {
     this.#options = options;
     this.parallelism = options.parallelism;
     this.version = options.version;
     this.#log = options.log ?? (() => {});
+    this.#fence = StateFence.of(options.env["PULUMI_BACKEND_URL"] ?? "", this.#log);
     this.#slots = Array.from({ length: options.parallelism }, () => {
       const providers = new Providers(options.plugins, options.pulumiHome, options.env, this.#log);
       return new Slot({ command: options.command, programModule: options.programModule, providers });
@@ -63,8 +68,14 @@ export class PulumiEngine implements Engine {
     await Promise.all(this.#slots.map((slot) => slot.warm()));
   }
 
-  async createStack(stack: string, signal?: AbortSignal): Promise<void> {
-    const { code, stderr } = await this.#command(["stack", "init", stack, "--no-select"], stack, signal);
+  async raiseFence(fence: Fence): Promise<void> {
+    await this.#fence?.raise(fence).catch((error: unknown) => {
+      throw failure("engine", `the state backend does not answer: ${(error as Error).message}`);
+    });
+  }
+
+  async createStack(stack: string, options: CommandOptions = {}): Promise<void> {
+    const { code, stderr } = await this.#command(["stack", "init", stack, "--no-select"], stack, options);
     if (code !== 0 && !/already exists/.test(stderr)) throw failure("engine", stderr);
   }
 
@@ -73,7 +84,7 @@ export class PulumiEngine implements Engine {
       return await this.#run("up", run);
     } catch (error) {
       if (!(error instanceof EngineFailure) || error.kind !== "no-stack") throw error;
-      await this.createStack(run.stack, run.signal);
+      await this.createStack(run.stack, run);
       return await this.#run("up", run);
     }
   }
@@ -83,7 +94,7 @@ export class PulumiEngine implements Engine {
       return await this.#run("preview", run);
     } catch (error) {
       if (!(error instanceof EngineFailure) || error.kind !== "no-stack") throw error;
-      await this.createStack(run.stack, run.signal);
+      await this.createStack(run.stack, run);
       return await this.#run("preview", run);
     }
   }
@@ -99,13 +110,13 @@ export class PulumiEngine implements Engine {
 
   async exportState(stack: string, options: ExportOptions = {}): Promise<Deployment | undefined> {
     const args = ["stack", "export", "--stack", stack, ...(options.showSecrets === true ? ["--show-secrets"] : [])];
-    const { code, stdout, stderr } = await this.#command(args, stack, options.signal);
+    const { code, stdout, stderr } = await this.#command(args, stack, { signal: options.signal });
     if (code === 0) return JSON.parse(stdout) as Deployment;
     if (kindOf(stderr) === "no-stack") return undefined;
     throw failure("engine", stderr);
   }
 
-  async importState(stack: string, state: Deployment): Promise<void> {
+  async importState(stack: string, state: Deployment, options: CommandOptions = {}): Promise<void> {
     const work = await makeWorkDir(stack, this.#options.secrets());
     try {
       await writeFile(`${work.path}/state.json`, JSON.stringify(state), { mode: 0o600 });
@@ -113,7 +124,8 @@ export class PulumiEngine implements Engine {
       const { code, stderr } = await runCli(args, {
         command: this.#options.command,
         cwd: work.path,
-        env: this.#options.env,
+        env: this.#envOf(options),
+        signal: options.signal,
       });
       if (code !== 0) throw failure(kindOf(stderr), stderr);
     } finally {
@@ -121,14 +133,14 @@ export class PulumiEngine implements Engine {
     }
   }
 
-  async unlock(stack: string): Promise<void> {
-    const { code, stderr } = await this.#command(["cancel", "--yes", "--stack", stack], stack);
+  async unlock(stack: string, options: CommandOptions = {}): Promise<void> {
+    const { code, stderr } = await this.#command(["cancel", "--yes", "--stack", stack], stack, options);
     if (code !== 0 && kindOf(stderr) !== "no-stack") throw failure("engine", stderr);
   }
 
   async close(): Promise<void> {
     while (this.#free.length < this.#slots.length) await setTimeout(50);
-    await Promise.all(this.#slots.map((slot) => slot.close()));
+    await Promise.all([...this.#slots.map((slot) => slot.close()), this.#fence?.close()]);
   }
 
   async #run(verb: "up" | "preview" | "destroy", run: StackRun & Partial<ProgramRun>): Promise<EngineResult> {
@@ -145,7 +157,7 @@ export class PulumiEngine implements Engine {
             verb,
             stack: run.stack,
             workDir: work.path,
-            env: this.#options.env,
+            env: this.#envOf(run),
             pulumiVersion: this.#options.version,
             program: run.program,
             refresh: run.refresh ?? false,
@@ -182,15 +194,22 @@ export class PulumiEngine implements Engine {
     }
   }
 
+  #envOf({ fence }: CommandOptions): Readonly<Record<string, string>> {
+    const { env } = this.#options;
+    return fence === undefined || this.#fence === undefined
+      ? env
+      : { ...env, PULUMI_BACKEND_URL: this.#fence.urlFor(fence) };
+  }
+
   /** A command that needs neither program nor providers, and so no slot. */
-  async #command(args: readonly string[], stack: string, signal?: AbortSignal): Promise<CliResult> {
+  async #command(args: readonly string[], stack: string, options: CommandOptions): Promise<CliResult> {
     const work = await makeWorkDir(stack, this.#options.secrets());
     try {
       return await runCli([...args, "--non-interactive"], {
         command: this.#options.command,
         cwd: work.path,
-        env: this.#options.env,
-        signal,
+        env: this.#envOf(options),
+        signal: options.signal,
       });
     } finally {
       await work.remove();

@@ -3,7 +3,7 @@ import { claim, type Claim } from "./claim.ts";
 import { enginePhase } from "./engine-phase.ts";
 import { TenantFailure } from "./reasons.ts";
 import { isRotating } from "./rotation.ts";
-import { phase, type ProgramChoice, type Run } from "./run.ts";
+import { fenceOf, phase, type ProgramChoice, type Run } from "./run.ts";
 
 /** Makes the stack what it should be, running or suspended, and proves it by a look through the edge. */
 export async function bringUp(run: Run): Promise<EngineResult> {
@@ -59,6 +59,7 @@ export async function update(run: Run, how: ProgramChoice): Promise<EngineResult
       program: target.program(how),
       config: target.config,
       signal: run.signal,
+      fence: fenceOf(run.lease),
       onEvent,
       secrets: target.secrets,
     }),

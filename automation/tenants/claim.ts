@@ -2,7 +2,7 @@ import { hostname } from "../../components/tenant/names.ts";
 import type { Adoption } from "../../components/tenant/tenant.ts";
 import { compareWithState, type Findings, repairedState, type StateRepair, takenBy } from "./findings.ts";
 import { TenantFailure } from "./reasons.ts";
-import { phase, type Run, withStaleLockBroken } from "./run.ts";
+import { fenceOf, phase, type Run, withStaleLockBroken } from "./run.ts";
 import { recordClaim, recordRepair } from "./run-records.ts";
 
 export interface Claim {
@@ -21,8 +21,9 @@ export async function claim(run: Run): Promise<Claim> {
   if (settled && !takenOver) return { adopt: {}, found: {} };
   return phase(run, "claim", async () => {
     const { name, stack, host } = run.target;
+    const rights = { signal: run.signal, fence: fenceOf(run.lease) };
     const isNew = !row.claimed && row.attempts === 0 && !takenOver && run.step.kind !== "delete";
-    const made = isNew ? run.io.engine.createStack(stack, run.signal) : undefined;
+    const made = isNew ? run.io.engine.createStack(stack, rights) : undefined;
     made?.catch(() => {}); // awaited below; the look may fail first
     const found = await run.target.look();
     const taken = takenBy(name, hostname(name, run.platform.domain), found, {
@@ -54,7 +55,9 @@ async function repairState(run: Run, stack: string, found: Findings): Promise<Ad
     await recordRepair(run.io.db, run.lease, run.io.worker, "repair", summary(repair));
     run.recorder.phase("repair", summary(repair));
     // Saving a state takes the stack's lock, which the interrupted run may have left behind.
-    await withStaleLockBroken(run, () => run.io.engine.importState(stack, repairedState(state, repair)));
+    await withStaleLockBroken(run, () =>
+      run.io.engine.importState(stack, repairedState(state, repair), { signal: run.signal, fence: fenceOf(run.lease) }),
+    );
   }
   if (Object.keys(repair.adopt).length > 0) run.recorder.phase("adopt", { ...repair.adopt });
   return repair.adopt;

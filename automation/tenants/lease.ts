@@ -1,5 +1,6 @@
 import { Fenced } from "../engine/engine.ts";
 import type { Database, Queryable } from "../db/database.ts";
+import { owned } from "./operation-rows.ts";
 import type { StackRow, StackTable } from "./stack-row.ts";
 
 /** Seconds for which a lease is good without a heartbeat: more than twice GUARD_LIMIT_SECONDS of the engine's processes. */
@@ -13,7 +14,10 @@ export interface Lease<Row extends StackRow = StackRow> {
   readonly token: number;
   /** Aborted, with a reason of Fenced, as soon as the lease is lost or cannot be renewed in time. */
   readonly signal: AbortSignal;
-  /** The holder before did not give it back: it is dead or frozen, and may have left things half done. */
+  /**
+   * The run before came to no good end: its worker is dead or frozen, or it was interrupted. It may have left things half
+   * done, whatever the row's state says, and whoever has had the lease since without running anything.
+   */
   readonly takenOver: boolean;
   /** The row as it was when the lease was taken. */
   readonly row: Row;
@@ -21,12 +25,17 @@ export interface Lease<Row extends StackRow = StackRow> {
 }
 
 // A holder whose time is up is dead, or frozen and fenced by the number.
-const ACQUIRE = ({ name, columns }: StackTable): string => `
-  with before as (select lease_until from ${name} where id = $1)
+const ACQUIRE = ({ name, columns }: StackTable, owner: string): string => `
+  with before as (
+    select lease_until is not null or coalesce((
+      select status <> 'succeeded' from operations where ${owner} = $1 and lease_token is not null
+      order by id desc limit 1), false) as "takenOver"
+    from ${name} where id = $1
+  )
   update ${name} set
     lease_token = lease_token + 1, lease_owner = $2, lease_until = now() + make_interval(secs => $3)
   where id = $1 and (lease_until is null or lease_until < now())
-  returning ${columns}, lease_token as "leaseToken", (select lease_until from before) is not null as "takenOver"`;
+  returning ${columns}, lease_token as "leaseToken", (select "takenOver" from before)`;
 
 const RENEW = ({ name }: StackTable): string => `
   update ${name} set lease_until = now() + make_interval(secs => $3)
@@ -43,11 +52,10 @@ export async function acquireLease<Row extends StackRow>(
   owner: string,
   seconds = LEASE_SECONDS,
 ): Promise<Lease<Row> | undefined> {
-  const { rows } = await db.query<Row & { leaseToken: number; takenOver: boolean }>(ACQUIRE(table), [
-    id,
-    owner,
-    seconds,
-  ]);
+  const { rows } = await db.query<Row & { leaseToken: number; takenOver: boolean }>(
+    ACQUIRE(table, owned(table.owner(id))[0]),
+    [id, owner, seconds],
+  );
   const row = rows[0];
   if (row === undefined) return undefined;
   const { leaseToken: token, takenOver } = row;

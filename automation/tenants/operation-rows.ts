@@ -20,7 +20,8 @@ export interface OperationInsert {
 }
 
 /** By column, so that its index serves. */
-function owned(by: OperationOwner): [column: "tenant_id" | "standalone_tunnel_id", id: number] {
+/** The column by which operations belong to it, and its value. */
+export function owned(by: OperationOwner): [column: "tenant_id" | "standalone_tunnel_id", id: number] {
   return "tenantId" in by ? ["tenant_id", by.tenantId] : ["standalone_tunnel_id", by.standaloneTunnelId];
 }
 

@@ -14,7 +14,7 @@ import type { Operation } from "./operation.ts";
 import { operationSpan } from "./operation-span.ts";
 import { Recorder } from "./recorder.ts";
 import { credentialsId } from "./rotation.ts";
-import type { ReconcileIO, Run, StackKind } from "./run.ts";
+import { type ReconcileIO, type Run, shutOthersOut, type StackKind } from "./run.ts";
 import { type ActiveStep, recordAttempt, recordFailure, recordSuccess } from "./run-records.ts";
 import type { StackRow } from "./stack-row.ts";
 import { tearDown } from "./tear-down.ts";
@@ -102,6 +102,7 @@ async function carryOut<Row extends StackRow>(
   const timings: Record<string, number> = {};
   let hide = (text: string): string => text;
   try {
+    await shutOthersOut(io, lease);
     const { settings: platform, clouds: unpaid } = await io.platform();
     const clouds = unpaid.paidBy(meter.pay);
     const target = await kind.target(io, lease, { settings: platform, clouds });

@@ -4,12 +4,12 @@ import type { CloudflareBudget } from "../cloudflare/budget.ts";
 import { callsOf } from "../cloudflare/call-counts.ts";
 import type { CallMeter } from "../cloudflare/call-meter.ts";
 import type { Database } from "../db/database.ts";
-import { type Engine, EngineFailure, type EngineResult } from "../engine/engine.ts";
+import { type Engine, EngineFailure, type Fence, type EngineResult } from "../engine/engine.ts";
 import { endOwner, isLeftBehind, locksIn, type StackLock } from "../engine/stack-lock.ts";
 import { inSpan } from "../telemetry/spans.ts";
 import type { Clouds } from "./clouds.ts";
 import type { Findings } from "./findings.ts";
-import type { Lease } from "./lease.ts";
+import { checkLease, type Lease } from "./lease.ts";
 import { endedRuns } from "./operation-rows.ts";
 import type { Operation } from "./operation.ts";
 import type { Platform } from "./platform-source.ts";
@@ -98,6 +98,22 @@ export async function phase<T>(run: Run, name: string, work: () => Promise<T>): 
   }
 }
 
+/** Runs for a row are told apart by its lease's number, which only grows. */
+export function fenceOf({ table, id, token }: Pick<Lease, "table" | "id" | "token">): Fence {
+  return { subject: `${table.subject}-${id}`, token };
+}
+
+/**
+ * Shuts out whoever held the lease before, however much of it is still there. The row is held meanwhile, so
+ * that nobody can take the lease over and be shut out in turn.
+ */
+export async function shutOthersOut(io: Pick<ReconcileIO, "db" | "engine">, lease: Lease): Promise<void> {
+  await io.db.transaction(async (tx) => {
+    await checkLease(tx, lease);
+    await io.engine.raiseFence(fenceOf(lease));
+  });
+}
+
 /**
  * Does what needs the stack's lock (an update, a deletion, an import of state), and does it again when the lock turns
  * out to have been left behind by a dead worker.
@@ -114,7 +130,7 @@ export async function withStaleLockBroken<T>(run: Run, work: () => Promise<T>): 
     if (!locks.every((lock) => isLeftBehind(lock, ended))) throw error;
     await recordRepair(run.io.db, run.lease, run.io.worker, "unlock", { locks });
     run.recorder.phase("unlock", { locks });
-    await run.io.engine.unlock(run.target.stack);
+    await run.io.engine.unlock(run.target.stack, { signal: run.signal, fence: fenceOf(run.lease) });
     return work();
   }
 }

@@ -7,7 +7,7 @@ import type { Findings } from "./findings.ts";
 import { TenantFailure } from "./reasons.ts";
 import { credentialsId } from "./rotation.ts";
 import { recordCredentials } from "./run-records.ts";
-import { phase, type Run } from "./run.ts";
+import { fenceOf, phase, type Run } from "./run.ts";
 
 const ABSENCE_WITHIN_MS = 10_000;
 
@@ -24,6 +24,7 @@ export async function tearDown(run: Run): Promise<EngineResult> {
     run.io.engine.destroy({
       stack: run.target.stack,
       signal: run.signal,
+      fence: fenceOf(run.lease),
       onEvent,
       secrets: run.target.secrets,
     }),

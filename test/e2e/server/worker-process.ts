@@ -26,16 +26,23 @@ export interface WorkerProcess {
 
 let started = 0;
 
-/** Starts a process of the role `worker` beside a world whose server has the role `api`, and waits until it takes work. */
+/**
+ * Starts a process of the role `worker` beside a world whose server has the role `api`, and waits until it takes work.
+ * With a `host`'s name of its own, what it sees of another worker's processes tells it nothing, as on another machine.
+ */
 export async function startWorkerProcess(
   { sandbox }: World,
   settings: Record<string, string> = {},
+  host?: string,
 ): Promise<WorkerProcess> {
   const engine = await provideEngine(sandbox.instance.cache, () => {});
+  const command = [process.execPath, join(CHECKOUT, "automation/main.ts"), "worker"];
+  const elsewhere = ["unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"', host ?? ""];
+  const [program = "", ...args] = host === undefined ? command : [...elsewhere, ...command];
   const child = startProcess({
     name: "worker",
-    command: process.execPath,
-    args: [join(CHECKOUT, "automation/main.ts"), "worker"],
+    command: program,
+    args,
     cwd: CHECKOUT,
     env: { ...serverEnvironment(sandbox.instance, engine, sandbox.secrets), ...settings },
     log: join(sandbox.instance.directory, "logs", `worker-${(started += 1)}.log`),

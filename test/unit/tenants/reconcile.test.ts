@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { hostname } from "node:os";
 import { test } from "node:test";
 import { EngineFailure } from "../../../automation/engine/engine.ts";
 import { acquireLease } from "../../../automation/tenants/lease.ts";
 import { TENANT_TABLE } from "../../../automation/tenants/tenant-rows.ts";
 import { reconcile } from "../../../automation/tenants/reconcile.ts";
-import { BY, everythingOf, useWorld, type World } from "./world.ts";
+import { BY, everythingOf, failOnce, noResult, useWorld } from "./world.ts";
 
 const world = useWorld();
 
@@ -218,73 +217,3 @@ test("a database that has vanished is not replaced by an empty one", async () =>
   assert.deepEqual(await reconcile(id, worker()), { kind: "failed", retryInMs: null });
   assert.equal((await tenants.get(id))?.stateReason, "database-missing");
 });
-
-test("a lock left behind by a dead worker of ours is broken, an operator's is not", async () => {
-  const { worker, tenant, tenants, engine } = world();
-  const lockedBy = (who: string): EngineFailure => new EngineFailure("locked", leftLock(who), noResult);
-  const here = `${hostname()}:1:a`;
-  const { id, subdomain } = await tenant();
-  await failOnce(engine, new EngineFailure("aborted", "killed", noResult));
-  await reconcile(id, worker(here));
-  await tenants.retry(id, BY);
-  await failOnce(engine, lockedBy(hostname()));
-  assert.equal((await reconcile(id, worker(here))).kind, "done");
-  assert.ok(engine.calls.includes(`unlock ${subdomain}`));
-
-  await tenants.changeWish(id, { planType: "business" }, BY);
-  await failOnce(engine, lockedBy("operators-laptop"));
-  assert.equal((await reconcile(id, worker(here))).kind, "failed");
-  assert.equal((await tenants.get(id))?.stateReason, "lock-held");
-});
-
-test("a dead worker's lock is broken, too, when the state must be repaired first", async () => {
-  const { db, worker, tenant, tenants, engine } = world();
-  const here = `${hostname()}:1:a`;
-  const { id, subdomain } = await tenant();
-  await failOnce(engine, new EngineFailure("aborted", "killed", noResult));
-  await reconcile(id, worker(here));
-  const anHourAgo = new Date(Date.now() - 3_600_000);
-  await db.query("update operations set started_at = $2, finished_at = $2 where tenant_id = $1", [id, anHourAgo]);
-  engine.states.set(subdomain, {
-    version: 3,
-    deployment: { pending_operations: [{ type: "creating", resource: { urn: "urn:t", type: "x:y:Z" } }] },
-  });
-  // However often it is tried meanwhile: the run that left the lock stays known.
-  const lock = new EngineFailure("locked", leftLock(hostname(), anHourAgo), noResult);
-  for (let tries = 0; tries < 25; tries += 1) {
-    await tenants.retry(id, BY);
-    await failOnce(engine, new EngineFailure("engine", "the backend is away", noResult));
-    const { importState } = engine;
-    engine.importState = async () => {};
-    await reconcile(id, worker(here));
-    engine.importState = importState;
-  }
-  await tenants.retry(id, BY);
-  let locked = true;
-  const { importState, unlock } = engine;
-  engine.importState = async (...args) => {
-    if (locked) throw lock;
-    await importState.apply(engine, args);
-  };
-  engine.unlock = async (stack) => {
-    locked = false;
-    await unlock.call(engine, stack);
-  };
-  assert.equal((await reconcile(id, worker(here))).kind, "done");
-  assert.ok(engine.calls.includes(`unlock ${subdomain}`));
-  Object.assign(engine, { importState, unlock });
-});
-
-/** What the engine says of a lock that a process of that host has made. */
-function leftLock(host: string, at = new Date()): string {
-  return `the stack is currently locked by 1 lock(s).\n  x: created by root@${host} (pid 999999) at ${at.toISOString()}`;
-}
-
-const noResult = { changes: {}, resources: [], diagnostics: [], outputs: {}, timings: {} };
-
-async function failOnce(engine: World["engine"], error: Error): Promise<void> {
-  engine.during = async () => {
-    engine.during = async () => {};
-    throw error;
-  };
-}

@@ -3,7 +3,14 @@ import { CloudflareBudget } from "../../../automation/cloudflare/budget.ts";
 import { Database } from "../../../automation/db/database.ts";
 import { Listener } from "../../../automation/db/listener.ts";
 import { migrate } from "../../../automation/db/migrate.ts";
-import type { Deployment, Engine, EngineResult, ProgramRun, StackRun } from "../../../automation/engine/engine.ts";
+import type {
+  Deployment,
+  Engine,
+  EngineResult,
+  Fence,
+  ProgramRun,
+  StackRun,
+} from "../../../automation/engine/engine.ts";
 import type { Queue } from "../../../automation/queue/queue.ts";
 import type { Clouds } from "../../../automation/tenants/clouds.ts";
 import { DatabaseTenants } from "../../../automation/tenants/database-tenants.ts";
@@ -19,12 +26,15 @@ import { startPostgres, type TestPostgres } from "../../postgres.ts";
 export const BY = { name: "user:test" } as const;
 export const PLATFORM = examplePlatform();
 
+export const noResult: EngineResult = { changes: {}, resources: [], diagnostics: [], outputs: {}, timings: {} };
+
 const RESULT: EngineResult = { changes: { create: 1 }, resources: [], diagnostics: [], outputs: {}, timings: {} };
 
 /** An engine whose stacks are entries of the clouds, so that claims and proofs of absence see what it did. */
 export class FakeEngine implements Engine {
   readonly parallelism = 2;
   readonly calls: string[] = [];
+  readonly fences = new Map<string, number>();
   readonly states = new Map<string, Deployment>();
   readonly runs: ProgramRun[] = [];
   /** Called in the middle of each run, with its kind. */
@@ -33,6 +43,10 @@ export class FakeEngine implements Engine {
 
   constructor(clouds: FakeClouds) {
     this.clouds = clouds;
+  }
+
+  async raiseFence({ subject, token }: Fence): Promise<void> {
+    this.fences.set(subject, token);
   }
 
   async createStack(stack: string): Promise<void> {
@@ -207,4 +221,12 @@ export function useWorld(): () => World {
     await postgres?.stop();
   });
   return () => world;
+}
+
+/** The engine's next run fails like that in its middle. */
+export async function failOnce(engine: FakeEngine, error: Error): Promise<void> {
+  engine.during = async () => {
+    engine.during = async () => {};
+    throw error;
+  };
 }
