@@ -85,7 +85,8 @@ export const REASONS = {
     retried: "never",
   },
   "cloudflare-limit": {
-    means: "Cloudflare's API takes no more calls for now: 1,200 in 5 minutes, of which the platform keeps within its own budget.",
+    means:
+      "Cloudflare's API takes no more calls for now: 1,200 in 5 minutes, of which the platform keeps within its own budget.",
     remedy: "Wait; the tenant follows by itself. What else may be done: docs/operations/cloudflare-limit.md.",
     retried: "soon",
   },

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { setTimeout } from "node:timers/promises";
 import Cloudflare from "cloudflare";
 import pg from "pg";
 import { Stripe } from "stripe";
@@ -13,6 +12,7 @@ import { jwtSecretFile, webhookSecretFile } from "../../../sandbox/lifecycle/sec
 import { run } from "../../../sandbox/run.ts";
 import { until } from "../../until.ts";
 import { startWorld, type World } from "../world.ts";
+import { whileVisited } from "./while-visited.ts";
 
 // Secrets are exchanged while visitors come: they notice nothing, and what was used before is of no use afterwards.
 let world: World;
@@ -34,30 +34,6 @@ async function rotate(subdomain: string, ...secrets: string[]): Promise<void> {
   const path = `/api/tenants/${await idOf(subdomain)}/rotate`;
   const { status, body } = await world.api("POST", path, { secrets }, { prefer: "wait=120" });
   assert.equal(status, 200, JSON.stringify(body));
-}
-
-/** Visits without a pause while something is done; every answer that was not the login page. */
-async function whileVisited(
-  subdomains: string[],
-  work: () => Promise<void>,
-): Promise<{ visits: number; bad: string[] }> {
-  const bad: string[] = [];
-  let visits = 0;
-  let done = false;
-  const visitor = async (subdomain: string): Promise<void> => {
-    while (!done) {
-      const seen = await world
-        .visit(subdomain, "/web/login")
-        .catch((error: unknown) => ({ status: 0, body: String(error) }));
-      visits += 1;
-      if (seen.status !== 200) bad.push(`${subdomain}: ${seen.status} ${seen.body.slice(0, 200)}`);
-      await setTimeout(20);
-    }
-  };
-  const visitors = subdomains.flatMap((subdomain) => [visitor(subdomain), visitor(subdomain)]);
-  await work().finally(() => (done = true));
-  await Promise.all(visitors);
-  return { visits, bad };
 }
 
 /**
@@ -128,7 +104,7 @@ test("a tunnel's token is rotated while visitors come; the old one no longer con
     ).result.length;
   assert.equal(await connectors(), 2);
 
-  const { visits, bad } = await whileVisited(["acme"], () => rotate("acme", "tunnel"));
+  const { visits, bad } = await whileVisited(world, ["acme"], () => rotate("acme", "tunnel"));
   assert.deepEqual(bad, [], `of ${visits} visits`);
   assert.ok(visits > 20, `${visits} visits`);
 
@@ -152,7 +128,7 @@ for (const subdomain of ["acme", "my-shop"]) {
     assert.equal(await logsIn(subdomain, 1), true);
     const visitors: string[] = [];
     const sessions = await withNewSessions(subdomain, async () => {
-      const { visits, bad } = await whileVisited([subdomain], () => rotate(subdomain, "database"));
+      const { visits, bad } = await whileVisited(world, [subdomain], () => rotate(subdomain, "database"));
       assert.ok(visits > 20, `${visits} visits`);
       visitors.push(...bad);
     });
@@ -165,6 +141,18 @@ for (const subdomain of ["acme", "my-shop"]) {
   });
 }
 
+test("a role whose password its administrator has changed by SQL is brought back by a rotation", async () => {
+  await world.sql("alter role tenant_acme password 'changed by a server action'");
+  await rotate("acme", "database");
+  assert.equal(await logsIn("acme", 3), true);
+  await world.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'tenant_acme'");
+  await until(
+    "a new session",
+    () => world.visit("acme", "/web/login"),
+    ({ status }) => status === 200,
+  );
+});
+
 test("what was rotated previews clean", async () => {
   const { body } = await world.api("POST", `/api/tenants/${await idOf("acme")}/preview`, {}, { prefer: "wait=60" });
   const { changes } = body["operation"] as { changes: Record<string, number> };
@@ -174,13 +162,13 @@ test("what was rotated previews clean", async () => {
 test("the secrets of all tenants are rotated in the background", async () => {
   const pending = async () => (await world.api("GET", "/api/rotations")).body["pending"];
   assert.deepEqual(await pending(), { tunnel: 0, database: 0 });
-  const { bad } = await whileVisited(["acme", "my-shop"], async () => {
+  const { bad } = await whileVisited(world, ["acme", "my-shop"], async () => {
     const { status, body } = await world.api("POST", "/api/rotations", {});
     assert.deepEqual([status, body], [202, { success: true, queued: 2, next: null }]);
     await until("all to be rotated", pending, (left) => JSON.stringify(left) === '{"tunnel":0,"database":0}', 120_000);
   });
   assert.deepEqual(bad, []);
-  assert.deepEqual([await logsIn("acme", 2), await logsIn("acme", 3)], [false, true]);
+  assert.deepEqual([await logsIn("acme", 3), await logsIn("acme", 4)], [false, true]);
   assert.deepEqual([await logsIn("my-shop", 2), await logsIn("my-shop", 3)], [false, true]);
   for (const [subdomain, generation] of [
     ["acme", 3],
@@ -237,7 +225,7 @@ test("the state's passphrase is exchanged while tenants are served; the old one 
   const file = passphraseFile(instance);
   const old = readFileSync(file, "utf8").trim();
   const environment = await world.sandbox.engineEnvironment();
-  const { bad } = await whileVisited(["acme"], async () => {
+  const { bad } = await whileVisited(world, ["acme"], async () => {
     await cli(["passphrase", "--project", projectDirectory(instance)], "", environment);
   });
   assert.deepEqual(bad, []);
