@@ -174,7 +174,7 @@ export class DatabaseTenants implements Tenants {
 
   async operations(tenantId: number, query: { cursor?: string; limit?: number } = {}): Promise<Page<Operation>> {
     const limit = Math.min(Math.max(query.limit ?? 50, 1), 1_000);
-    const before = query.cursor === undefined ? undefined : readCursor(query.cursor).id;
+    const before = query.cursor === undefined ? undefined : readCursor(query.cursor, "operations", /^$/).id;
     const [found, total] = await Promise.all([
       operationsOf(this.#db, tenantId, before, limit + 1),
       countOperations(this.#db, tenantId),
@@ -184,7 +184,7 @@ export class DatabaseTenants implements Tenants {
     return {
       items,
       total,
-      nextCursor: found.length > limit && last !== undefined ? writeCursor("", last.id) : undefined,
+      nextCursor: found.length > limit && last !== undefined ? writeCursor("operations", "", last.id) : undefined,
     };
   }
 

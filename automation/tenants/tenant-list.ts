@@ -4,12 +4,15 @@ import { TENANT_COLUMNS } from "./tenant-rows.ts";
 import type { Tenant } from "./tenant.ts";
 import type { Page, TenantQuery } from "./tenants.ts";
 
-/** Columns to sort by, each with its type for the comparison with a cursor. */
+const NUMBER = /^\d{1,15}$/;
+const TIME = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:\d\d)?$/;
+
+/** Columns to sort by, each with its type for the comparison with a cursor, and what its values look like in one. */
 const SORTS = {
-  id: { column: "id", type: "bigint" },
-  subdomain: { column: "subdomain", type: "text" },
-  createdAt: { column: "created_at", type: "timestamptz" },
-  updatedAt: { column: "updated_at", type: "timestamptz" },
+  id: { column: "id", type: "bigint", looks: NUMBER },
+  subdomain: { column: "subdomain", type: "text", looks: /^[a-z0-9-]*$/ },
+  createdAt: { column: "created_at", type: "timestamptz", looks: TIME },
+  updatedAt: { column: "updated_at", type: "timestamptz", looks: TIME },
 } as const;
 
 const FILTER = `
@@ -24,10 +27,12 @@ const FILTER = `
  * Sort columns are a fixed list, so they are part of the text; all else is a parameter.
  */
 export async function listTenants(db: Queryable, query: TenantQuery = {}): Promise<Page<Tenant>> {
-  const { column, type } = SORTS[query.sort ?? "id"];
+  const sort = query.sort ?? "id";
+  const { column, type, looks } = SORTS[sort];
   const [order, beyond] = query.descending === true ? ["desc", "<"] : ["asc", ">"];
+  const sorted = `${sort} ${order}`;
   const limit = Math.min(Math.max(query.limit ?? 50, 1), 1_000);
-  const after = query.cursor === undefined ? undefined : readCursor(query.cursor);
+  const after = query.cursor === undefined ? undefined : readCursor(query.cursor, sorted, looks);
   const filter = [
     query.search === undefined || query.search === "" ? null : `%${query.search.replace(/[\\%_]/g, "\\$&")}%`,
     query.states ?? null,
@@ -50,22 +55,31 @@ export async function listTenants(db: Queryable, query: TenantQuery = {}): Promi
   return {
     items: shown.map(({ sortKey: _sortKey, ...tenant }) => tenant),
     total: count.rows[0]?.total ?? 0,
-    nextCursor: page.rows.length > limit && last !== undefined ? writeCursor(last.sortKey, last.id) : undefined,
+    nextCursor: page.rows.length > limit && last !== undefined ? writeCursor(sorted, last.sortKey, last.id) : undefined,
   };
 }
 
-export function writeCursor(key: string, id: number): string {
-  return Buffer.from(JSON.stringify([key, id])).toString("base64url");
+/** `sorted`: what the page is sorted by. It is part of the cursor, since the place is none in another order. */
+export function writeCursor(sorted: string, key: string, id: number): string {
+  return Buffer.from(JSON.stringify([sorted, key, id])).toString("base64url");
 }
 
-export function readCursor(cursor: string): { key: string; id: number } {
+/** Throws FieldError unless it was written for this order, with a key that looks as it should. */
+export function readCursor(cursor: string, sorted: string, looks: RegExp): { key: string; id: number } {
   try {
-    const [key, id] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
-    if (typeof key === "string" && typeof id === "number" && Number.isSafeInteger(id)) return { key, id };
+    const [order, key, id] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
+    if (
+      order === sorted &&
+      typeof key === "string" &&
+      looks.test(key) &&
+      typeof id === "number" &&
+      Number.isSafeInteger(id)
+    )
+      return { key, id };
   } catch {
     // refused below
   }
-  throw new FieldError("this is not a cursor of a page", {
+  throw new FieldError("this is not a cursor of a page in this order", {
     field: "cursor",
     value: cursor,
     remedy: "Use next_cursor of the page before, with the same sort order.",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SettingsError } from "../../../components/field-error.ts";
+import { FieldError, SettingsError } from "../../../components/field-error.ts";
 import {
   StaleGeneration,
   SubdomainTaken,
@@ -136,6 +136,20 @@ test("pages neither repeat nor miss a tenant, in any order, while others are add
       assert.deepEqual(new Set(seen), wanted);
     }
   }
+});
+
+test("a cursor is refused in another order than its page's, and where its place cannot be one", async () => {
+  const { tenants, tenant } = world();
+  for (let n = 0; n < 2; n += 1) await tenant();
+  const { nextCursor: cursor = "" } = await tenants.list({ sort: "subdomain", limit: 1 });
+  assert.notEqual(cursor, "");
+  const refused = (error: unknown): boolean => error instanceof FieldError && error.field === "cursor";
+  await assert.rejects(tenants.list({ sort: "createdAt", cursor }), refused);
+  await assert.rejects(tenants.list({ sort: "id", cursor }), refused);
+  await assert.rejects(tenants.list({ sort: "subdomain", descending: true, cursor }), refused);
+  await assert.rejects(tenants.operations(1, { cursor }), refused);
+  const forged = Buffer.from('["createdAt asc","yesterday",1]').toString("base64url");
+  await assert.rejects(tenants.list({ sort: "createdAt", cursor: forged }), refused);
 });
 
 test("filters narrow a list, and search takes no wildcards", async () => {
