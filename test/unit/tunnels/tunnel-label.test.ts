@@ -33,6 +33,10 @@ test("what the platform cannot serve is refused, with the field and the way out"
   }
 });
 
+test("a name further below is refused as such: Cloudflare's certificate does not cover it", () => {
+  assert.throws(() => of("a.shop.odoo.example.com"), /right below/);
+});
+
 test("without a host name it is made from the subscription: always the same, always valid, never another's", () => {
   assert.match(of(undefined, "sub_1PqRsT"), /^sub-1pqrst-[0-9a-f]{6}$/);
   const ids = [

@@ -151,6 +151,28 @@ test("a tunnel that does not get through is failed with its reason, and tried ag
   assert.equal((await reconcileStack(TUNNELS, id, worker("here:1:a", later))).kind, "done");
 });
 
+test("a tunnel is active only once Cloudflare lists its connection, which may come late", async () => {
+  const { tunnels, clouds } = world();
+  const { id, label } = await tunnel();
+  const asked: string[] = [];
+  const states: (string | undefined)[] = [];
+  const connectors = clouds.connectors.bind(clouds);
+  clouds.connectors = async (...of: readonly string[]) => {
+    asked.push(...of);
+    states.push((await tunnels.get(`${label}-tunnel`))?.state);
+    return asked.length === 1 ? [] : ["c1"];
+  };
+  assert.equal((await run(id)).kind, "done");
+  clouds.connectors = connectors;
+  assert.deepEqual(
+    [asked, states],
+    [
+      [`t-${label}`, `t-${label}`],
+      ["provisioning", "provisioning"],
+    ],
+  );
+});
+
 test("another's tunnel of that name stalls it at once; freed, a retry succeeds", async () => {
   const { tunnels, clouds } = world();
   const { id, label } = await tunnel();
