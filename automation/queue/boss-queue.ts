@@ -216,8 +216,8 @@ export class BossQueue implements Queue {
     }
   }
 
-  async pauseAll(paused: boolean): Promise<void> {
-    await setFlag(this.#db, "reconciles.paused", paused);
+  async pauseAll(tx: Transaction, paused: boolean): Promise<void> {
+    await setFlag(tx, "reconciles.paused", paused);
   }
 
   async isPaused(): Promise<boolean> {
@@ -240,8 +240,8 @@ export class BossQueue implements Queue {
     }));
   }
 
-  async revive(id: string): Promise<boolean> {
-    return (await this.#boss.redrive(DEAD, { ids: [id] })) > 0;
+  async revive(tx: Transaction, id: string): Promise<boolean> {
+    return (await this.#boss.redrive(DEAD, { ids: [id], db: asDb(tx) })) > 0;
   }
 
   /** Takes no more jobs, and resolves when the running ones have ended, or `drainMs` are over. */

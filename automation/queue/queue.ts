@@ -21,13 +21,13 @@ export interface Queue {
   /** `id` of a row of stripe_events. */
   enqueueStripeEvent(tx: Transaction, eventId: string): Promise<void>;
   /** Stops (or goes on) handing out reconciles on all workers; running ones end. */
-  pauseAll(paused: boolean): Promise<void>;
+  pauseAll(tx: Transaction, paused: boolean): Promise<void>;
   isPaused(): Promise<boolean>;
   depth(): Promise<QueueDepth>;
   /** Reconciles and events that used up their retries. */
   deadLetters(limit?: number): Promise<readonly DeadLetter[]>;
   /** Queues a dead letter again. False when it is not there any more. */
-  revive(id: string): Promise<boolean>;
+  revive(tx: Transaction, id: string): Promise<boolean>;
 }
 
 export interface QueueDepth {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { recordAudit } from "../../audit/record.ts";
+import type { Transaction } from "../../db/database.ts";
 import type { ApiDeps } from "../deps.ts";
 import { bind, type BoundEndpoint, type Call, endpoint } from "../http/endpoint.ts";
 import { ApiError } from "../problem.ts";
@@ -66,14 +67,18 @@ export const queueEndpoints = [read, pause, unpause, revive];
 
 export function queueRoutes(deps: ApiDeps): BoundEndpoint[] {
   const { queue, database } = deps;
-  const audited = (
+  /** What is done and its line of the audit log, or nothing of both. */
+  const audited = <T>(
     { by, requestId }: Pick<Call, "by" | "requestId">,
     action: string,
     subjectId: string,
-  ): Promise<unknown> =>
-    database.transaction((tx) =>
-      recordAudit(tx, { actor: by.name, source: by.source, requestId, action, subjectType: "queue", subjectId }),
-    );
+    work: (tx: Transaction) => Promise<T>,
+  ): Promise<T> =>
+    database.transaction(async (tx) => {
+      const done = await work(tx);
+      await recordAudit(tx, { actor: by.name, source: by.source, requestId, action, subjectType: "queue", subjectId });
+      return done;
+    });
   return [
     bind(read, async () => {
       const [paused, depth, dead] = await Promise.all([queue.isPaused(), queue.depth(), queue.deadLetters(50)]);
@@ -94,20 +99,19 @@ export function queueRoutes(deps: ApiDeps): BoundEndpoint[] {
       };
     }),
     bind(pause, async (call) => {
-      await queue.pauseAll(true);
-      await audited(call, "queue.pause", "all");
+      await audited(call, "queue.pause", "all", (tx) => queue.pauseAll(tx, true));
       return { status: 200, body: { success: true, paused: true } };
     }),
     bind(unpause, async (call) => {
-      await queue.pauseAll(false);
-      await audited(call, "queue.unpause", "all");
+      await audited(call, "queue.unpause", "all", (tx) => queue.pauseAll(tx, false));
       return { status: 200, body: { success: true, paused: false } };
     }),
     bind(revive, async (call) => {
       const { id } = call.params;
-      if (!(await queue.revive(id)))
+      await audited(call, "queue.retry", id, async (tx) => {
+        if (await queue.revive(tx, id)) return;
         throw new ApiError(404, "UnknownDeadLetter", "Not found", `There is no dead letter "${id}".`, { field: "id" });
-      await audited(call, "queue.retry", id);
+      });
       return { status: 202, body: { success: true, id } };
     }),
   ];

@@ -133,19 +133,25 @@ export function tunnelStatusRoutes(deps: ApiDeps): BoundEndpoint[] {
       const host = hostOf(tunnel, await deps.platform());
       allow(100);
       const began = performance.now();
-      const unit = await deps.connectors.restart(host, tunnel.service, signal);
+      const audited = (action: string, after: Readonly<Record<string, string>>): Promise<void> =>
+        deps.database.transaction((tx) =>
+          recordAudit(tx, {
+            actor: by.name,
+            source: by.source,
+            requestId,
+            action,
+            subjectType: "tunnel",
+            subjectId: tunnel.name,
+            after: { service: tunnel.service, ...after },
+          }),
+        );
+      await audited("tunnel.restart", {}); // before: nothing is restarted without its line, however it ends
+      const unit = await deps.connectors.restart(host, tunnel.service, signal).catch(async (error: unknown) => {
+        await audited("tunnel.restart-failed", { problem: error instanceof ApiError ? error.kind : "unexpected" });
+        throw error;
+      });
       const state = connectorState(unit, undefined);
-      await deps.database.transaction((tx) =>
-        recordAudit(tx, {
-          actor: by.name,
-          source: by.source,
-          requestId,
-          action: "tunnel.restart",
-          subjectType: "tunnel",
-          subjectId: tunnel.name,
-          after: { service: tunnel.service, status: state },
-        }),
-      );
+      await audited("tunnel.restarted", { status: state });
       return {
         status: 200,
         body: {

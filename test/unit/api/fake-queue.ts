@@ -21,7 +21,7 @@ export class FakeQueue implements Queue {
     this.events.push(eventId);
   }
 
-  async pauseAll(paused: boolean): Promise<void> {
+  async pauseAll(_tx: Transaction, paused: boolean): Promise<void> {
     this.paused = paused;
   }
 
@@ -37,7 +37,7 @@ export class FakeQueue implements Queue {
     return this.dead;
   }
 
-  async revive(id: string): Promise<boolean> {
+  async revive(_tx: Transaction, id: string): Promise<boolean> {
     const before = this.dead.length;
     this.dead = this.dead.filter((letter) => letter.id !== id);
     return this.dead.length < before;

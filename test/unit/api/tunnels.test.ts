@@ -131,10 +131,24 @@ test("a restart answers once it is connected, and stands in the audit log", asyn
   const audit = await api.call("GET", "/api/audit?subject_type=tunnel");
   assert.deepEqual(
     [audit.at("lines.*.action"), audit.at("lines.*.actor"), audit.at("lines.*.subject_id")],
-    [["tunnel.restart"], ["user:tester"], ["acme-tunnel"]],
+    [
+      ["tunnel.restarted", "tunnel.restart"],
+      ["user:tester", "user:tester"],
+      ["acme-tunnel", "acme-tunnel"],
+    ],
   );
   api.connectors.unit = new ApiError(502, "ConnectorFailed", "Connector failed", "it did not connect");
   assert.equal((await api.call("POST", "/api/tunnels/acme-tunnel/restart")).status, 502);
+  const failed = await api.call("GET", "/api/audit?subject_type=tunnel&limit=2");
+  assert.deepEqual(failed.at("lines.*.action"), ["tunnel.restart-failed", "tunnel.restart"]);
+});
+
+test("what cannot be audited is not done", async (t) => {
+  const api = await startTestApi(t);
+  await withAcme(api);
+  await api.database.query("drop table audit_log cascade");
+  assert.equal((await api.call("POST", "/api/tunnels/acme-tunnel/restart")).status, 500);
+  assert.deepEqual(api.connectors.restarted, []);
 });
 
 test("a connector's last lines are read, within bounds", async (t) => {

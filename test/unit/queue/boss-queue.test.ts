@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test, type TestContext } from "node:test";
-import { Database } from "../../../automation/db/database.ts";
+import { Database, type Transaction } from "../../../automation/db/database.ts";
 import { migrate } from "../../../automation/db/migrate.ts";
 import { BossQueue, type Handlers } from "../../../automation/queue/boss-queue.ts";
 import { Priority } from "../../../automation/queue/queue.ts";
@@ -121,7 +121,7 @@ test("a wish that comes while its tenant is at work is worked on afterwards", as
 test("while all work is paused nothing is handed out, and the sweep finds it afterwards", async (t) => {
   const id = await tenant();
   const seen: number[] = [];
-  await queue.pauseAll(true);
+  await db.transaction((tx) => queue.pauseAll(tx, true));
   await working(t, { reconcile: async (tenantId) => void seen.push(tenantId) });
   await queue.enqueueReconcile(db, id);
   await until(
@@ -132,7 +132,7 @@ test("while all work is paused nothing is handed out, and the sweep finds it aft
   );
   assert.equal(await sweep(db, queue), 0);
   assert.equal(seen.length, 0);
-  await queue.pauseAll(false);
+  await db.transaction((tx) => queue.pauseAll(tx, false));
   assert.ok((await sweep(db, queue)) >= 1);
   await until(
     "the tenant",
@@ -185,7 +185,16 @@ test("an event whose handling fails for good is kept as a dead letter, and can b
     ["stripe-event", { eventId: "evt_poison" }, "cannot be read"],
   );
   broken = false;
-  assert.equal(await queue.revive(letter?.id ?? ""), true);
+  const revived = (tx: Transaction): Promise<boolean> => queue.revive(tx, letter?.id ?? "");
+  await assert.rejects(
+    db.transaction(async (tx) => {
+      await revived(tx);
+      throw new Error("not audited");
+    }),
+    /not audited/,
+  );
+  assert.equal((await queue.depth()).dead, 1, "it is revived together with its audit line, or not at all");
+  assert.equal(await db.transaction(revived), true);
   await until(
     "the event",
     () => handled,
