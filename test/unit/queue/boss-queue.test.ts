@@ -142,6 +142,43 @@ test("while all work is paused nothing is handed out, and the sweep finds it aft
   );
 });
 
+test("a container's own tunnel is worked on beside the tenant of its number, in its host's share, and swept likewise", async (t) => {
+  await db.query("update tenant_deployments set observed_generation = generation");
+  const { rows } = await db.query<{ id: number }>(
+    "insert into standalone_tunnels (subscription_id, container_id, local_port, label) values ('sub_q', 105, 80, 'queued-shop') returning id",
+  );
+  const id = rows[0]?.id ?? 0;
+  const tunnels: number[] = [];
+  const tenants: number[] = [];
+  await queue.enqueueTunnel(db, id, Priority.background);
+  await queue.enqueueTunnel(db, id, Priority.customer);
+  await queue.enqueueReconcile(db, id);
+  assert.equal((await queue.depth()).waiting, 2);
+  const groups = await db.query<{ group_id: string }>("select group_id from pgboss.job where singleton_key = $1", [
+    `tunnel-${id}`,
+  ]);
+  assert.deepEqual(groups.rows, [{ group_id: "host-105" }]);
+  await working(t, {
+    reconcile: async (tenantId) => void tenants.push(tenantId),
+    tunnel: async (tunnelId) => void tunnels.push(tunnelId),
+  });
+  await until(
+    "both",
+    () => [tunnels.length, tenants.length],
+    ([ofTunnel, ofTenant]) => ofTunnel === 1 && ofTenant === 1,
+    10_000,
+  );
+  assert.equal(await sweep(db, queue), 1);
+  await until(
+    "the swept one",
+    () => tunnels,
+    (seen) => seen.length === 2,
+    10_000,
+  );
+  await db.query("update standalone_tunnels set observed_generation = generation");
+  assert.equal(await sweep(db, queue), 0);
+});
+
 test("a sweep queues what is due: not the converged, paused, stalled, waiting, deleted or leased", async () => {
   await db.query("update tenant_deployments set observed_generation = generation");
   const due = await tenant();
