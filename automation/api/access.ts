@@ -24,6 +24,7 @@ export const ACCESS = {
   "POST /api/tenants/{id}/resume": "operator",
   "POST /api/tenants/{id}/retry": "operator",
   "POST /api/tenants/{id}/preview": "operator",
+  "POST /api/retries": "operator",
   "POST /api/tenants/{id}/pause": "operator",
   "POST /api/tenants/{id}/unpause": "operator",
   "POST /api/tenants/{id}/rotate": "admin",

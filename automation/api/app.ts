@@ -21,6 +21,7 @@ import { initialPasswordRoutes } from "./resources/initial-password.ts";
 import { operationRoutes } from "./resources/operations.ts";
 import { overviewRoutes } from "./resources/overview.ts";
 import { queueRoutes } from "./resources/queue.ts";
+import { retryRoutes } from "./resources/retries.ts";
 import { rotationRoutes } from "./resources/rotations.ts";
 import { secretRoutes } from "./resources/secrets.ts";
 import { taskRoutes } from "./resources/tasks.ts";
@@ -84,6 +85,7 @@ function endpoints(deps: ApiDeps): BoundEndpoint[] {
     ...eventRoutes(deps),
     ...taskRoutes(deps),
     ...queueRoutes(deps),
+    ...retryRoutes(deps),
     ...rotationRoutes(deps),
     ...secretRoutes(deps),
     ...auditRoutes(deps),

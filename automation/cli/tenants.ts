@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { CliError } from "./cli-error.ts";
+import { retryCommand } from "./retry.ts";
 import type { Session } from "./session.ts";
 import { carriedOut, find, type TenantAnswer, type WaitOption } from "./tenant-answer.ts";
 import { facts, table, yaml } from "./terminal.ts";
@@ -71,12 +72,7 @@ export function tenantCommands(program: Command, session: Session): void {
     "suspend",
   );
   change(tenants.command("resume <tenant>").description("bring a suspended one back"), session, "POST", "resume");
-  change(
-    tenants.command("retry <tenant>").description("run a failed or stalled one again; check and repair any other"),
-    session,
-    "POST",
-    "retry",
-  );
+  retryCommand(tenants, session);
   change(tenants.command("preview <tenant>").description("what a run would change"), session, "POST", "preview");
 
   tenants

@@ -7,6 +7,7 @@ import { initialPasswordEndpoints } from "../resources/initial-password.ts";
 import { operationEndpoints } from "../resources/operations.ts";
 import { overviewEndpoints } from "../resources/overview.ts";
 import { queueEndpoints } from "../resources/queue.ts";
+import { retryEndpoints } from "../resources/retries.ts";
 import { rotationEndpoints } from "../resources/rotations.ts";
 import { secretEndpoints } from "../resources/secrets.ts";
 import { taskEndpoints } from "../resources/tasks.ts";
@@ -50,6 +51,7 @@ export const ALL_ENDPOINTS: readonly Endpoint[] = [
   ...eventEndpoints,
   ...taskEndpoints,
   ...queueEndpoints,
+  ...retryEndpoints,
   ...rotationEndpoints,
   ...secretEndpoints,
   ...auditEndpoints,

@@ -126,6 +126,21 @@ test("a deletion asks first, and in a script only goes on when told so", async (
   assert.match(out, /kind +delete/);
 });
 
+test("all tenants of a reason are tried again with one command", async (t) => {
+  const api = await startTestApi(t);
+  await withAcme(api);
+  const cli = against(api);
+  await api.database.query(
+    `insert into tenant_deployments (container_id, subdomain, plan_type, customer_email, state, state_reason)
+     values (105, 'acme', 'shared', 'a@example.com', 'stalled', 'host-key-changed')`,
+  );
+  assert.equal((await cli("tenants", "retry", "--reason", "host-key-changed")).out, "1 tenant is queued\n");
+  assert.equal((await cli("tenants", "retry", "--reason", "not-gone", "--json")).out, '{"queued":0}\n');
+  assert.equal(api.tenants.allOperations.length, 2);
+  for (const args of [[], ["acme", "--reason", "not-gone"]])
+    assert.match((await cli("tenants", "retry", ...args)).error ?? "", /Name one tenant, or a --reason/);
+});
+
 test("the first login is told, its password on standard output only", async (t) => {
   const api = await startTestApi(t);
   await withAcme(api);

@@ -1,0 +1,36 @@
+import type { Command } from "commander";
+import { CliError } from "./cli-error.ts";
+import type { Session } from "./session.ts";
+import { carriedOut, find } from "./tenant-answer.ts";
+
+interface Options {
+  readonly reason?: string;
+  readonly wait: boolean;
+}
+
+export function retryCommand(tenants: Command, session: Session): void {
+  tenants
+    .command("retry [tenant]")
+    .description("run a failed or stalled one again; check and repair any other")
+    .option("--reason <reason>", "all that are failed or stalled for this reason instead, such as cloudflare-refused")
+    .option("--no-wait", "return at once")
+    .action(async (tenant: string | undefined, options: Options) => {
+      if ((tenant === undefined) === (options.reason === undefined))
+        throw new CliError("Name one tenant, or a --reason.");
+      if (tenant === undefined) return all(session, options.reason ?? "");
+      const { id } = await find(session, tenant);
+      await carriedOut(session, await session.api().ask("POST", `/api/tenants/${id}/retry`), options);
+    });
+}
+
+async function all(session: Session, reason: string): Promise<void> {
+  let queued = 0;
+  for (let after: number | null = 0; after !== null;) {
+    const answer = await session.api().ask("POST", "/api/retries", { body: { reason, after } });
+    queued += answer["queued"] as number;
+    after = answer["next"] as number | null;
+  }
+  if (session.json()) return session.print(JSON.stringify({ queued }));
+  session.print(`${queued} tenant${queued === 1 ? " is" : "s are"} queued`);
+  if (queued > 0) session.err.write("who is left: npm run cli -- tenants list --state failed,stalled\n");
+}
