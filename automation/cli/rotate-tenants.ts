@@ -16,7 +16,7 @@ export function tenantRotations(rotate: Command, session: Session): void {
     rotate
       .command(`${name} [tenant]`)
       .description(description)
-      .option("--all", "of all tenants, behind all other work")
+      .option("--all", "of all tenants (and of containers that are none), behind all other work")
       .option("--no-wait", "return at once")
       .action(async (tenant: string | undefined, options: Options) => {
         if ((tenant === undefined) === (options.all !== true)) throw new CliError("Name one tenant, or say --all.");
@@ -37,7 +37,7 @@ async function all(session: Session, secret: RotatableSecret, { wait }: Options)
     queued += answer["queued"] as number;
     after = answer["next"] as number | null;
   }
-  session.err.write(`${queued} tenants are queued\n`);
+  session.err.write(`${queued} are queued\n`);
   for (let left = Infinity; wait && left > 0; await setTimeout(left > 0 ? 1_000 : 0)) {
     const { pending } = (await session.api().ask("GET", "/api/rotations")) as { pending?: Record<string, number> };
     const now = pending?.[secret] ?? 0;

@@ -41,9 +41,12 @@ const PENDING = `
   select
     count(*) filter (where coalesce((settings->'secretGeneration'->>'tunnel')::int, 1) > (applied_secrets->>'tunnel')::int)::int as tunnel,
     count(*) filter (where coalesce((settings->'secretGeneration'->>'postgresRole')::int, 1) > (applied_secrets->>'postgresRole')::int)::int as database
-  from tenant_deployments where state <> 'deleted' and settings ? 'secretGeneration'`;
+  from (
+    select state, settings, applied_secrets from tenant_deployments
+    union all select state, settings, applied_secrets from standalone_tunnels
+  ) as kept where state <> 'deleted' and settings ? 'secretGeneration'`;
 
-/** Tenants that do not run with the generation yet that they should. */
+/** Tenants, and containers' own tunnels, that do not run with the generation yet that they should. */
 export async function pendingRotations(db: Queryable): Promise<Readonly<Record<RotatableSecret, number>>> {
   const { rows } = await db.query<Record<RotatableSecret, number>>(PENDING);
   return rows[0] ?? { tunnel: 0, database: 0 };

@@ -9,6 +9,7 @@ import type { Operation } from "../tenants/operation.ts";
 import { knownHost } from "../tenants/placement.ts";
 import { tenantBySubdomain, tenantBySubscription } from "../tenants/tenant-rows.ts";
 import type { Actor, ChangeOptions } from "../tenants/tenants.ts";
+import { rotated } from "../tenants/rotation.ts";
 import { lockPlaces } from "../tenants/tunnel-conflicts.ts";
 import { kindOfRun } from "../tenants/wish.ts";
 import { HostnameTaken } from "./errors.ts";
@@ -68,25 +69,40 @@ export class DatabaseTunnels implements StandaloneTunnels {
   }
 
   async remove(nameOrId: string, by: Actor): Promise<Operation | undefined> {
-    return this.#raise(nameOrId, by, "tunnel.delete", "deleted");
+    return this.#raise(await this.get(nameOrId), by, "tunnel.delete", { wanted: "deleted" });
   }
 
   async retry(nameOrId: string, by: Actor): Promise<Operation | undefined> {
-    return this.#raise(nameOrId, by, "tunnel.retry");
+    return this.#raise(await this.get(nameOrId), by, "tunnel.retry", {});
   }
 
-  async #raise(nameOrId: string, by: Actor, action: string, wanted?: "deleted"): Promise<Operation | undefined> {
-    const before = await this.get(nameOrId);
+  async rotateAll(by: Actor, options: Pick<ChangeOptions, "priority"> = {}): Promise<number> {
+    let queued = 0;
+    for (const tunnel of await this.list()) {
+      if (tunnel.wanted === "deleted") continue;
+      const settings = { secretGeneration: rotated(tunnel, ["tunnel"]) };
+      if ((await this.#raise(tunnel, by, "tunnel.rotate", { settings }, options)) !== undefined) queued += 1;
+    }
+    return queued;
+  }
+
+  async #raise(
+    before: StandaloneTunnel | undefined,
+    by: Actor,
+    action: string,
+    change: rows.TunnelChange,
+    { priority = Priority.customer }: Pick<ChangeOptions, "priority"> = {},
+  ): Promise<Operation | undefined> {
     if (before === undefined) return undefined;
     return this.#db.transaction(async (tx) => {
-      const tunnel = await rows.raiseTunnel(tx, before.id, wanted);
+      const tunnel = await rows.raiseTunnel(tx, before.id, change);
       if (tunnel === undefined) return undefined;
       const line = {
         action,
         before: { wanted: before.wanted, state: before.state, reason: before.stateReason },
-        after: { wanted: tunnel.wanted, generation: tunnel.generation },
+        after: { wanted: tunnel.wanted, generation: tunnel.generation, ...change.settings },
       };
-      return this.#accept(tx, tunnel, by, line, { priority: Priority.customer });
+      return this.#accept(tx, tunnel, by, line, { priority });
     });
   }
 

@@ -42,4 +42,6 @@ export interface StandaloneTunnels {
   remove(nameOrId: string, by: Actor): Promise<Operation | undefined>;
   /** Runs a failed, stalled or converged one again. Undefined when there is no such tunnel. */
   retry(nameOrId: string, by: Actor): Promise<Operation | undefined>;
+  /** Draws the tokens of all anew, and brings them into use while visitors are served. Returns how many are queued. */
+  rotateAll(by: Actor, options?: Pick<ChangeOptions, "priority">): Promise<number>;
 }

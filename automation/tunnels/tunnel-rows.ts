@@ -64,15 +64,22 @@ export async function tunnelBySubscription(
 // Locks the row, so that of two changes the second sees the first.
 const RAISE = `
   update standalone_tunnels set
-    wanted = coalesce($2, wanted), generation = generation + 1, attempts = 0, retry_at = null, updated_at = now()
+    wanted = coalesce($2, wanted), settings = settings || coalesce($3, '{}'::jsonb), generation = generation + 1,
+    attempts = 0, retry_at = null, updated_at = now()
   where id = $1 and state <> 'deleted'
   returning ${COLUMNS}`;
+
+export interface TunnelChange {
+  readonly wanted?: "deleted";
+  readonly settings?: StandaloneTunnel["settings"];
+}
 
 /** A new generation, due at once: with another wish, or once more with the same. Undefined when it is gone meanwhile. */
 export async function raiseTunnel(
   db: Queryable,
   id: number,
-  wanted?: "deleted",
+  { wanted, settings }: TunnelChange,
 ): Promise<StandaloneTunnel | undefined> {
-  return (await db.query<StandaloneTunnel>(RAISE, [id, wanted ?? null])).rows[0];
+  const values = [id, wanted ?? null, settings === undefined ? null : JSON.stringify(settings)];
+  return (await db.query<StandaloneTunnel>(RAISE, values)).rows[0];
 }

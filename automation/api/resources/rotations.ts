@@ -33,7 +33,7 @@ const rotateMany = endpoint({
   tag: "Secrets",
   summary: "Draw the secrets of all tenants anew, some at a time",
   description:
-    "Takes the tenants in the order of their numbers and queues them behind all other work. Repeat it with `after` set to `next` until that is null.",
+    "Takes the tenants in the order of their numbers and queues them behind all other work. Repeat it with `after` set to `next` until that is null; then the tunnels of containers that are no tenants are taken, too.",
   body: z.strictObject({
     secrets: Secrets,
     after: z.int().min(0).default(0).meta({ description: "Begin behind the tenant of this number." }),
@@ -49,7 +49,7 @@ const rotateMany = endpoint({
 const pending = endpoint({
   route: "GET /api/rotations",
   tag: "Secrets",
-  summary: "Count the tenants whose new secrets are not in use yet",
+  summary: "Count the tenants, and tunnels of containers, whose new secrets are not in use yet",
   responses: {
     200: {
       description: "By secret.",
@@ -61,7 +61,7 @@ const pending = endpoint({
 export const rotationEndpoints = [rotate, rotateMany, pending];
 
 export function rotationRoutes(deps: ApiDeps): BoundEndpoint[] {
-  const { tenants, database } = deps;
+  const { tenants, standaloneTunnels, database } = deps;
   return [
     bind(rotate, async (call) => {
       const options = { ...ifMatch(call.req.get("if-match")), priority: Priority.customer };
@@ -83,6 +83,8 @@ export function rotationRoutes(deps: ApiDeps): BoundEndpoint[] {
         }
       }
       const next = ids.length === MOST_AT_ONCE ? (ids.at(-1) ?? null) : null;
+      if (next === null && body.secrets.includes("tunnel"))
+        queued += await standaloneTunnels.rotateAll(by, { priority: Priority.background });
       return { status: 202, body: { success: true, queued, next } };
     }),
 

@@ -141,6 +141,17 @@ test("a tunnel that drops is inactive without anybody's doing, and active again 
   await until("the tunnel's return", recorded, (status) => status === "active", 30_000);
 });
 
+test("its token is drawn anew with all others, and it is still reached", async () => {
+  const old = await world.host.ok(`sha256sum ${TOKEN}`);
+  const { status, body } = await ask("POST", "/api/rotations", { secrets: ["tunnel"] });
+  assert.deepEqual([status, body["queued"]], [202, 1]);
+  const pending = async (): Promise<unknown> =>
+    ((await ask("GET", "/api/rotations")).body["pending"] as Json)["tunnel"];
+  await until("the new token in use", pending, (count) => count === 0, 60_000);
+  assert.notEqual(await world.host.ok(`sha256sum ${TOKEN}`), old);
+  assert.equal((await world.visit("shop", "/")).status, 200);
+});
+
 test("tried again, it changes nothing and is proven anew", async () => {
   const operation = await ended(await ask("POST", `${TUNNEL}/retry`));
   const { create, update, delete: deleted } = operation["changes"] as Record<string, number>;

@@ -19,6 +19,16 @@ test("one tenant's secrets are rotated at once, both unless named", async (t) =>
   assert.equal((await api.call("POST", "/api/tenants/1/rotate", { body: { secrets: [] } })).status, 422);
 });
 
+test("tokens of containers' own tunnels are rotated behind the last page of tenants, passwords are not theirs", async (t) => {
+  const api = await startTestApi(t);
+  const body = { subscription_id: "sub_9", container_id: 105, local_port: 8080 };
+  await api.call("POST", "/api/tunnels", { body });
+  const passwords = await api.call("POST", "/api/rotations", { body: { secrets: ["database"] } });
+  assert.deepEqual([passwords.at("queued"), passwords.at("next")], [0, null]);
+  assert.equal((await api.call("POST", "/api/rotations", { body: { secrets: ["tunnel"] } })).at("queued"), 1);
+  assert.equal((await api.call("GET", "/api/rotations")).at("pending.tunnel"), 1);
+});
+
 test("all tenants are rotated page by page, behind all other work", async (t) => {
   const api = await startTestApi(t);
   await api.database.query(

@@ -5,6 +5,9 @@ import { reconcileStack, type Reconciled } from "../../../automation/tenants/rec
 import { acquireLease } from "../../../automation/tenants/lease.ts";
 import type { ReconcileIO } from "../../../automation/tenants/run.ts";
 import type { StandaloneTunnel } from "../../../automation/tunnels/standalone-tunnels.ts";
+import { Priority } from "../../../automation/queue/queue.ts";
+import { pendingRotations } from "../../../automation/tenants/rotation.ts";
+import type { TunnelSettings } from "../../../components/settings/tunnel-settings.ts";
 import { TUNNEL_TABLE } from "../../../automation/tunnels/tunnel-rows.ts";
 import { TUNNELS } from "../../../automation/tunnels/tunnel-target.ts";
 import { FieldError } from "../../../components/field-error.ts";
@@ -171,6 +174,30 @@ test("a tunnel is active only once Cloudflare lists its connection, which may co
       ["provisioning", "provisioning"],
     ],
   );
+});
+
+test("all tokens are drawn anew behind all other work, and counted until they are in use", async () => {
+  const { tunnels, engine, clouds, db, queuedTunnels } = world();
+  const { id, label } = await tunnel();
+  await run(id);
+  const before = (await tunnels.list()).filter(({ wanted }) => wanted === "active").length;
+  assert.equal(await tunnels.rotateAll(BY, { priority: Priority.background }), before);
+  assert.deepEqual(
+    queuedTunnels.findLast(([queued]) => queued === id),
+    [id, Priority.background],
+  );
+  assert.equal((await pendingRotations(db)).tunnel, before);
+  clouds.connected.add("old");
+  engine.during = async () => {
+    engine.during = async () => {};
+    clouds.connected.add("new");
+  };
+  assert.equal((await run(id)).kind, "done");
+  const { secretGeneration } = engine.runs.at(-1)?.program[1] as TunnelSettings;
+  assert.equal(secretGeneration, 2);
+  assert.ok(!clouds.connected.has("old") && clouds.connected.has("new"), "who had the old token is cut");
+  assert.equal((await pendingRotations(db)).tunnel, before - 1);
+  assert.ok((await actions(label)).includes("tunnel.rotate"));
 });
 
 test("another's tunnel of that name stalls it at once; freed, a retry succeeds", async () => {
