@@ -193,8 +193,8 @@ test("all tokens are drawn anew behind all other work, and counted until they ar
     clouds.connected.add("new");
   };
   assert.equal((await run(id)).kind, "done");
-  const { secretGeneration } = engine.runs.at(-1)?.program[1] as TunnelSettings;
-  assert.equal(secretGeneration, 2);
+  const settings = engine.runs.at(-1)?.program[1] as TunnelSettings | undefined;
+  assert.equal(settings?.secretGeneration, 2);
   assert.ok(!clouds.connected.has("old") && clouds.connected.has("new"), "who had the old token is cut");
   assert.equal((await pendingRotations(db)).tunnel, before - 1);
   assert.ok((await actions(label)).includes("tunnel.rotate"));
