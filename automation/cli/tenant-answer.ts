@@ -37,6 +37,7 @@ export async function carriedOut(
   answer: Record<string, unknown>,
   { wait }: WaitOption,
 ): Promise<void> {
+  if (typeof answer["notice"] === "string") session.err.write(`${answer["notice"]}\n`);
   const accepted = answer["operation"] as { readonly id: number; readonly url?: string } | undefined;
   if (accepted === undefined || !wait) {
     return session.print(

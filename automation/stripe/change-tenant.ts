@@ -108,6 +108,16 @@ function missingPlan(subscriptionId: string, error: UnknownPlan): OperatorTask {
   };
 }
 
+/** `gone`: "acme is being deleted". */
+export function paidButGone(subscriptionId: string, reason: string, gone: string): OperatorTask {
+  return {
+    kind: "tenant-deleted",
+    detail: `Subscription ${subscriptionId} is paid (${reason}), but its tenant ${gone}.`,
+    remedy:
+      "End the subscription in Stripe and refund it, or make a new tenant for it (POST /api/tenants); a backup of the old one is kept.",
+  };
+}
+
 /** What is being deleted is never brought back by itself; who still pays for it is an operator's business. */
 async function leaveDeleted(
   { tx, subscriptionId, by }: Application,
@@ -119,12 +129,7 @@ async function leaveDeleted(
     await resolveTasks(tx, subscriptionId, [], by);
     return { outcome: "ignored", detail: gone, tenantId: tenant.id };
   }
-  const task: OperatorTask = {
-    kind: "tenant-deleted",
-    detail: `Subscription ${subscriptionId} is paid (${decision.reason}), but its tenant ${gone}.`,
-    remedy:
-      "End the subscription in Stripe and refund it, or make a new tenant for it (POST /api/tenants); a backup of the old one is kept.",
-  };
+  const task = paidButGone(subscriptionId, decision.reason, gone);
   await openTask(tx, subscriptionId, tenant.id, task, by);
   return { outcome: "task", detail: task.detail, tenantId: tenant.id };
 }

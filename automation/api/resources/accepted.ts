@@ -9,7 +9,12 @@ import { linkOf, OperationLink, operationUrl } from "./operation-shapes.ts";
 import { TenantBody, tenantBody } from "./tenant-shapes.ts";
 
 export const AcceptedBody = z
-  .object({ success: z.literal(true), tenant: TenantBody, operation: OperationLink.optional() })
+  .object({
+    success: z.literal(true),
+    tenant: TenantBody,
+    operation: OperationLink.optional(),
+    notice: z.string().optional().meta({ description: "What is left to be done by a person." }),
+  })
   .meta({ id: "Accepted" });
 
 /** The two ways an accepted change is answered: already done (or nothing to do), and under way. */

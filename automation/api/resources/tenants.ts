@@ -2,6 +2,7 @@ import { z } from "zod";
 import { hostname } from "../../../components/tenant/names.ts";
 import { Subdomain } from "../../../components/tenant/subdomain.ts";
 import { Priority } from "../../queue/queue.ts";
+import { noticePaidDeletion } from "../../stripe/paid-deletion.ts";
 import { UnknownTenant } from "../../tenants/errors.ts";
 import type { Tenant, TenantExtras } from "../../tenants/tenant.ts";
 import type { WishChange } from "../../tenants/tenants.ts";
@@ -155,7 +156,7 @@ const remove = endpoint({
   tag: "Tenants",
   summary: "Delete a tenant",
   description:
-    "A verified backup is made first; then connector, tunnel, record, database, role and files go. Without a way back.",
+    "A verified backup is made first; then connector, tunnel, record, database, role and files go. Without a way back. The subscription is not ended: `notice` says so where it goes on, and a task stays open until it has ended.",
   params: TenantId,
   accepts: ["If-Match", "Prefer"],
   responses: acceptedResponses,
@@ -235,11 +236,13 @@ export function tenantRoutes(deps: ApiDeps): BoundEndpoint[] {
 
     bind(remove, async (call) => {
       const wish: WishChange = { wanted: "deleted", wantedReason: "operator" };
-      return answerAccepted(
-        await tenants.changeWish(call.params.id, wish, call.by, ifMatch(call.req.get("if-match"))),
-        call,
-        deps,
-      );
+      const { accepted, notice } = await deps.database.transaction(async (tx) => {
+        const options = { ...ifMatch(call.req.get("if-match")), tx };
+        const changed = await tenants.changeWish(call.params.id, wish, call.by, options);
+        return { accepted: changed, notice: await noticePaidDeletion(tx, changed.tenant, call.by) };
+      });
+      const answer = await answerAccepted(accepted, call, deps);
+      return notice === undefined ? answer : { ...answer, body: { ...answer.body, notice } };
     }),
   ];
 }
