@@ -33,7 +33,8 @@ export async function serve(settings: ServerSettings, log: Logger, stopping: Abo
   /** What is undone at the end, the last first; each once. */
   const closing: (() => Promise<void>)[] = [];
   const installed = installedEngine(settings, process.env);
-  const reading = installed.read();
+  // Whoever waits for it must not wait for ever when the process is told to stop meanwhile.
+  const reading = Promise.race([installed.read(), rejectedWhen(stopping)]);
   reading.catch(() => {}); // told where it is waited for
   try {
     const db = new Database(settings.databaseUrl, {
@@ -142,7 +143,10 @@ export async function serve(settings: ServerSettings, log: Logger, stopping: Abo
       stopDoors = () => health.close();
     }
 
-    const platformStack = await reading;
+    const platformStack = await reading.catch((error: unknown) => {
+      if (!stopping.aborted) throw error;
+    });
+    if (platformStack === undefined) return; // told to stop before it had begun
     const engine = works
       ? await installed.engine(platformStack.secrets, (line) => log.warn({ engine: true }, line))
       : undefined;
@@ -190,6 +194,10 @@ export async function serve(settings: ServerSettings, log: Logger, stopping: Abo
   } finally {
     for (const close of closing.toReversed()) await close().catch(onError("closing"));
   }
+}
+
+function rejectedWhen(stopping: AbortSignal): Promise<never> {
+  return stopped(stopping).then(() => Promise.reject(new Error("the server is stopping")));
 }
 
 function stopped(stopping: AbortSignal): Promise<void> {
