@@ -38,8 +38,8 @@ export interface ApiDeps {
   readonly streams: StreamSlots;
   /** Absent: /api/secrets is 501. */
   readonly secrets?: { state(): readonly SecretState[]; reload(): Promise<void> } | undefined;
-  /** POST /webhook/stripe: automation/stripe/webhook.ts. Absent: 501. */
-  readonly webhook?: Router | undefined;
+  /** POST /webhook/stripe: automation/stripe/webhook.ts. */
+  readonly webhook: Router;
   /** Pages for people: mounted last, at the root. */
   readonly dashboard?: Router | undefined;
   /** What else must work before this process takes requests. */

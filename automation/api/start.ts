@@ -35,7 +35,7 @@ export interface ApiParts {
   readonly platform: () => PlatformSettings | Promise<PlatformSettings>;
   readonly platformStack: string;
   readonly standaloneTunnels: StandaloneTunnels;
-  readonly webhook?: Router | undefined;
+  readonly webhook: Router;
   readonly secrets: NonNullable<ApiDeps["secrets"]> & { readonly jwt: readonly string[] };
   /** Made with what the API has: pages show the same figures and check the same tokens. */
   readonly dashboard?: ((deps: ApiDeps) => Router) | undefined;

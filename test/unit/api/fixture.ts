@@ -1,5 +1,6 @@
 import { Writable } from "node:stream";
 import { type TestContext } from "node:test";
+import { Router } from "express";
 import { pino } from "pino";
 import { createApp } from "../../../automation/api/app.ts";
 import { mintToken, tokenVerifier } from "../../../automation/api/auth/tokens.ts";
@@ -128,6 +129,7 @@ export async function startTestApi(t: Pick<TestContext, "after">, more: Partial<
     }),
     tunnelHealth,
     streams: new StreamSlots(),
+    webhook: Router(),
     readiness: [{ name: "database", check: async () => void (await database.query("select 1")) }],
     shutdown: shutdown.signal,
     ...more,
