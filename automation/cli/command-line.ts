@@ -1,9 +1,13 @@
 import { Command } from "commander";
 import { ApiClient, access } from "./api-client.ts";
 import { auditCommands } from "./audit.ts";
+import { eventCommands } from "./events.ts";
 import { operationCommands } from "./operations.ts";
+import { planCommands } from "./plans.ts";
+import { queueCommands } from "./queue.ts";
 import { rotateCommands } from "./rotate.ts";
 import type { Session } from "./session.ts";
+import { taskCommands } from "./tasks.ts";
 import type { Terminal } from "./terminal.ts";
 import { tenantCommands } from "./tenants.ts";
 import { tokenCommands } from "./token.ts";
@@ -20,7 +24,8 @@ Examples:
   npm run cli -- tenants list --state failed,stalled
   npm run cli -- tenants suspend acme --reason "asked by phone"
   npm run -s cli -- tenants config acme > Pulumi.acme.yaml && pulumi preview -s acme
-  npm run cli -- operations watch 12`;
+  npm run cli -- operations watch 12
+  npm run cli -- tasks list`;
 
 export function commandLine(terminal: Terminal): Command {
   const program = new Command("npm run cli --");
@@ -37,7 +42,18 @@ export function commandLine(terminal: Terminal): Command {
     .configureOutput({ writeOut: (text) => terminal.out.write(text), writeErr: (text) => terminal.err.write(text) })
     .showHelpAfterError("(--help shows what is possible)")
     .addHelpText("after", ENVIRONMENT);
-  for (const add of [tenantCommands, tunnelCommands, operationCommands, auditCommands, rotateCommands, tokenCommands])
-    add(program, session);
+  const all = [
+    tenantCommands,
+    tunnelCommands,
+    operationCommands,
+    taskCommands,
+    eventCommands,
+    queueCommands,
+    planCommands,
+    auditCommands,
+    rotateCommands,
+    tokenCommands,
+  ];
+  for (const add of all) add(program, session);
   return program;
 }

@@ -3,47 +3,17 @@ import { execFile } from "node:child_process";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { tokenVerifier } from "../../../automation/api/auth/tokens.ts";
 import { recordAudit } from "../../../automation/audit/record.ts";
-import { commandLine } from "../../../automation/cli/command-line.ts";
 import { yaml } from "../../../automation/cli/terminal.ts";
 import { derivePassword } from "../../../components/tenant/secrets.ts";
 import { until } from "../../until.ts";
 import { PLATFORM, SECRET, startTestApi, stopPostgres, type TestApi } from "../api/fixture.ts";
+import { against, run } from "./run.ts";
 
 after(stopPostgres);
-
-interface Ran {
-  readonly out: string;
-  readonly err: string;
-  /** What it ended with; undefined when all was well. */
-  readonly error: string | undefined;
-}
-
-async function run(env: Record<string, string | undefined>, ...args: string[]): Promise<Ran> {
-  const [out, err] = ["", ""].map(() => {
-    let text = "";
-    return {
-      stream: new Writable({ write: (chunk: Buffer, _encoding, done) => ((text += chunk.toString()), done()) }),
-      text: () => text,
-    };
-  });
-  assert(out !== undefined && err !== undefined);
-  const program = commandLine({ env: { HOME: "/nonexistent", ...env }, out: out.stream, err: err.stream });
-  const error = await program.parseAsync(args, { from: "user" }).then(
-    () => undefined,
-    (reason: unknown) => (reason as Error).message,
-  );
-  return { out: out.text(), err: err.text(), error };
-}
-
-const against =
-  (api: TestApi) =>
-  (...args: string[]) =>
-    run({ API_URL: api.url, JWT_SECRET: SECRET }, ...args);
 
 async function withAcme(api: TestApi): Promise<void> {
   api.tenants.endWith = "succeeded";
