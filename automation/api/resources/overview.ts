@@ -10,7 +10,7 @@ const PROVISIONING_DAYS = 30;
 
 const PlanBody = z
   .object({
-    id: z.string().meta({ example: "shared" }),
+    id: z.string().meta({ example: "starter" }),
     connection_limit: z.int().meta({ description: "PostgreSQL connections of a tenant at once." }),
     modules: z.array(z.string()).meta({ description: "Odoo modules beyond the template's." }),
   })

@@ -37,7 +37,7 @@ const Country = z
   .string()
   .regex(/^[A-Z]{2}$/, "must be a country code of two capitals (ISO 3166-1)")
   .meta({ example: "FR" });
-const PlanType = z.string().min(1).max(40).meta({ example: "shared", description: "A plan of GET /api/plans." });
+const PlanType = z.string().min(1).max(40).meta({ example: "starter", description: "A plan of GET /api/plans." });
 
 export const NewTenantBody = z
   .strictObject({
