@@ -42,6 +42,8 @@ as_owner() {
 # --- up ---------------------------------------------------------------------------------------------------------------
 
 up() {
+  # From here on the tenant may have more than its backups.
+  rm -f "$BACKUPS/$DATABASE"/*/"$CURRENT"
   if [ -n "$SUSPENDED" ]; then
     shut_out
     return
@@ -84,7 +86,12 @@ select exists (select from pg_class c join pg_roles r on r.oid = c.relowner wher
   reassign owned by :"template_role" to :"role";
 \endif
 \if :has_odoo
-  with wanted as (select unnest(string_to_array(:'modules', ',')) as name),
+  -- A first installation that was cut off left modules waiting: any that Odoo is told to install takes them along.
+  with wanted as (
+      select unnest(string_to_array(:'modules', ',')) as name
+      union select name from ir_module_module where state = 'to install'
+        and not exists (select from ir_config_parameter where key = 'odoosaas.initialised')
+    ),
     modules as (
       select string_agg(name, ',') as missing from wanted
       where not exists (select from ir_module_module m where m.name = wanted.name and m.state = 'installed')
@@ -211,72 +218,6 @@ env.cr.commit()
 PYTHON
 }
 
-# --- who may come in ---------------------------------------------------------------------------------------------------
-
-MAPPINGS=/etc/pgbouncer/tenants.d
-DOMAINS=/etc/odoosaas/domains
-
-# The customer's own host names, for odoosaas_gate: one file for Odoo from the tenants' files.
-publish_domains() {
-  (
-    flock -w 60 8 || fail "another tenant holds $DOMAINS for over a minute."
-    install -d -m 0755 "$DOMAINS.d"
-    local domain
-    for domain in $CUSTOM_DOMAINS; do
-      if grep -shE "^${domain//./\\.} " "$DOMAINS.d"/* | grep -qv " $DATABASE\$"; then
-        fail "the domain $domain belongs to another tenant of this host. Remove it there first."
-      fi
-      printf '%s %s\n' "$domain" "$DATABASE"
-    done >"$DOMAINS.new-$DATABASE"
-    mv "$DOMAINS.new-$DATABASE" "$DOMAINS.d/$DATABASE"
-    [ -s "$DOMAINS.d/$DATABASE" ] || rm -f "$DOMAINS.d/$DATABASE"
-    find "$DOMAINS.d" -type f -print0 | sort -z | xargs -0 -r cat >"$DOMAINS.new"
-    chmod 0644 "$DOMAINS.new"
-    if cmp -s "$DOMAINS.new" "$DOMAINS"; then rm -f "$DOMAINS.new"; else mv "$DOMAINS.new" "$DOMAINS"; fi
-  ) 8>"$LOCKS/domains"
-}
-
-let_in() {
-  local line
-  line=$(printf '%s = host=%s port=%s dbname=%s user=%s password=%s' \
-    "$DATABASE" "$POSTGRES_HOST" "$POSTGRES_PORT" "'$DATABASE'" "'$ROLE'" "'$ROLE_PASSWORD'")
-  resume_if_held
-  if [ -f "$MAPPINGS/$DATABASE.ini" ] && [ "$(cat "$MAPPINGS/$DATABASE.ini")" = "$line" ]; then
-    return
-  fi
-  install -d -m 0750 "$MAPPINGS"
-  (umask 077 && printf '%s\n' "$line" >"$MAPPINGS/$DATABASE.ini.new")
-  if [ -f "$MAPPINGS/$DATABASE.ini" ]; then
-    change_password
-  fi
-  mv "$MAPPINGS/$DATABASE.ini.new" "$MAPPINGS/$DATABASE.ini"
-  publish_mappings
-  resume_if_held
-}
-
-shut_out() {
-  rm -f "$MAPPINGS/$DATABASE.ini"
-  publish_mappings
-  # Odoo holds connections in its pool.
-  export ROLE
-  owner_sql postgres >/dev/null <<'SQL'
-\set role `printenv ROLE`
-select pg_terminate_backend(pid) from pg_stat_activity where usename = :'role';
-SQL
-}
-
-# One file for PgBouncer from the tenants' files; many tenants may do this at once.
-publish_mappings() {
-  (
-    flock -w 60 8 || fail "another tenant holds $MAPPINGS for over a minute."
-    find "$MAPPINGS" -name '*.ini' -print0 | sort -z | xargs -0 -r cat >/etc/pgbouncer/tenants.ini.new
-    chown --reference=/etc/pgbouncer/pgbouncer.ini /etc/pgbouncer/tenants.ini.new
-    chmod 0640 /etc/pgbouncer/tenants.ini.new
-    mv /etc/pgbouncer/tenants.ini.new /etc/pgbouncer/tenants.ini
-    systemctl reload pgbouncer
-  ) 8>"$LOCKS/pgbouncer"
-}
-
 # Loads the registry before the first visitor waits for it, and proves that Odoo serves this database.
 warm_up() {
   local deadline=$((SECONDS + 60)) status=none
@@ -286,62 +227,6 @@ warm_up() {
     sleep 0.05
   done
   fail "Odoo answers $status for this database on port $ODOO_PORT. See: journalctl -u $ODOO_SERVICE"
-}
-
-# --- down -------------------------------------------------------------------------------------------------------------
-
-down() {
-  if [ "$(database_exists)" = t ]; then
-    shut_out
-    back_up
-  else
-    rm -f "$MAPPINGS/$DATABASE.ini"
-    publish_mappings
-  fi
-  CUSTOM_DOMAINS='' publish_domains
-  as_odoo rm -rf "${ODOO_DATA:?}/filestore/${DATABASE:?}"
-}
-
-database_exists() {
-  export DATABASE
-  owner_sql postgres <<'SQL'
-\set database `printenv DATABASE`
-select exists (select from pg_database where datname = :'database');
-SQL
-}
-
-# Odoo may put links to anything into its own directories; followed under its own name, they lead nowhere new.
-as_odoo() {
-  (cd / && runuser -u "$ODOO_USER" -- "$@")
-}
-
-# Dump, filestore and their checksums, read back before anything is removed.
-back_up() {
-  local directory
-  directory=/var/backups/odoosaas/$DATABASE/$(date -u +%Y%m%dT%H%M%SZ)
-  owner_sql postgres <<'SQL'
-\set database `printenv DATABASE`
-alter database :"database" allow_connections true;
-SQL
-  (
-    umask 077
-    mkdir -p "$directory.part"
-    cd "$directory.part"
-    as_owner pg_dump --format=custom --no-owner --file=database.dump "$DATABASE"
-    pg_restore --list database.dump >contents.txt
-    if [ -d "$ODOO_DATA/filestore/$DATABASE" ]; then
-      as_odoo tar -C "$ODOO_DATA/filestore/$DATABASE" -cz . >filestore.tar.gz
-    else
-      tar -czf filestore.tar.gz --files-from /dev/null
-    fi
-    tar -tzf filestore.tar.gz >/dev/null
-    sha256sum database.dump filestore.tar.gz contents.txt >SHA256SUMS
-    sync -f .
-    sha256sum --quiet -c SHA256SUMS
-  )
-  rm -rf "$directory"
-  mv "$directory.part" "$directory"
-  printf 'backup %s\n' "$directory"
 }
 
 main() {
