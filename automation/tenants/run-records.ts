@@ -1,6 +1,7 @@
 import { type AuditLine, recordAudit } from "../audit/record.ts";
 import type { Database, Transaction } from "../db/database.ts";
 import { EngineFailure, type EngineResult } from "../engine/engine.ts";
+import { backupPath } from "./backup-path.ts";
 import { checkLease, type Lease } from "./lease.ts";
 import type { Step } from "./next-step.ts";
 import {
@@ -138,7 +139,7 @@ export async function recordSuccess(
     });
     await audit(tx, lease, worker, {
       action: step.after,
-      after: { state: step.after, operation: operation.id },
+      after: { state: step.after, operation: operation.id, backup: backupPath(diagnostics) },
     });
     return (rows[0]?.generation ?? 0) > operation.generation;
   });
@@ -188,7 +189,7 @@ export async function recordFailure(
     });
     await audit(tx, lease, worker, {
       action: state,
-      after: { state, reason: failure.reason, operation: operation.id },
+      after: { state, reason: failure.reason, operation: operation.id, backup: backupPath(result?.diagnostics) },
     });
   });
   return retryInMs;

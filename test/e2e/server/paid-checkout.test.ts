@@ -189,5 +189,12 @@ test("the server deletes a tenant with a backup, and nothing is left", async () 
     records.result.map((each) => each.name),
     ["acme.odoo.localhost"],
   );
-  assert.match(await world.host.ok("ls /var/backups/odoosaas/globex/*/database.dump"), /database\.dump/);
+  const backup = await world.host.ok("ls -d /var/backups/odoosaas/globex/*");
+  assert.equal(await world.host.ok(`ls ${backup}/database.dump`), `${backup}/database.dump`);
+  const audited = await world.sql<{ after: { backup?: string } }>(
+    "select after from audit_log where action = 'tenant.deleted' order by id desc limit 1",
+    [],
+    "odoosaas",
+  );
+  assert.equal(audited[0]?.after.backup, backup, "the audit tells where it lies");
 });
