@@ -139,14 +139,31 @@ export function guideTo(reason: ReasonKey): string {
 /** Tries of a reason that may pass before the tenant is stalled. */
 export const FEW = 5;
 
-/** What became of a failed run: which state, and when it is tried again (null: never by itself). */
+/** Of a tenant, or a container's own tunnel. */
+export interface FailuresInARow {
+  /** Of whatever reason: the more, the longer the pause. */
+  readonly attempts: number;
+  /**
+   * Of reasons that are retried in the same way: so many stall it. An outage that went before does not count against a
+   * tenant which needs a few tries on the way back.
+   */
+  readonly strikes: number;
+}
+
+/** The same with one more, after a failure for the reason `last`. */
+export function oneMore({ attempts, strikes }: FailuresInARow, last: string | null, reason: ReasonKey): FailuresInARow {
+  const before = (REASONS as Readonly<Record<string, Reason>>)[last ?? ""]?.retried;
+  return { attempts: attempts + 1, strikes: before === REASONS[reason].retried ? strikes + 1 : 1 };
+}
+
+/** What becomes of a failed run: which state, and when it is tried again (null: never by itself). */
 export function afterFailure(
   reason: ReasonKey,
-  attempts: number,
+  { attempts, strikes }: FailuresInARow,
   random = Math.random(),
 ): { state: "failed" | "stalled"; retryInMs: number | null } {
   const { retried }: Reason = REASONS[reason];
-  if (retried === "never" || (retried === "few" && attempts >= FEW)) return { state: "stalled", retryInMs: null };
+  if (retried === "never" || (retried === "few" && strikes >= FEW)) return { state: "stalled", retryInMs: null };
   // Full jitter on the upper half: a common cause must not bring all tenants back at the same moment.
   const ceiling = Math.min(2_000 * 2 ** Math.min(attempts, 10), 300_000);
   return { state: "failed", retryInMs: Math.round(ceiling / 2 + (ceiling / 2) * random) };

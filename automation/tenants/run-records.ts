@@ -13,7 +13,7 @@ import {
   waitingOperation,
 } from "./operation-rows.ts";
 import type { Operation } from "./operation.ts";
-import { afterFailure, type ReasonKey } from "./reasons.ts";
+import { afterFailure, type FailuresInARow, oneMore, type ReasonKey } from "./reasons.ts";
 import { wantedSecrets } from "./rotation.ts";
 import type { StackTable } from "./stack-row.ts";
 
@@ -97,7 +97,7 @@ export interface Outcome {
 
 const SET_CONVERGED = ({ name }: StackTable): string => `
   update ${name} set
-    state = $2, converged_state = $2, state_reason = null, state_detail = null, observed_generation = $3, attempts = 0, retry_at = null,
+    state = $2, converged_state = $2, state_reason = null, state_detail = null, observed_generation = $3, attempts = 0, strikes = 0, retry_at = null,
     tunnel_id = coalesce($4, tunnel_id), tunnel_url = coalesce($5, tunnel_url), direct_url = coalesce($6, direct_url),
     tunnel_active = $7,
     ready_at = case when $2 = 'active' then coalesce(ready_at, now()) else ready_at end,
@@ -147,10 +147,13 @@ export async function recordSuccess(
 
 const SET_FAILED = ({ name }: StackTable): string => `
   update ${name} set
-    state = $2, state_reason = $3, state_detail = $4, attempts = attempts + 1,
+    state = $2, state_reason = $3, state_detail = $4, attempts = $6, strikes = $7,
     retry_at = now() + make_interval(secs => $5::double precision / 1000),
     lease_owner = null, lease_until = null, updated_at = now()
   where id = $1`;
+
+const FAILURES_IN_A_ROW = ({ name }: StackTable): string => `
+  select generation, attempts, strikes, state_reason as "lastReason" from ${name} where id = $1`;
 
 export interface Failure {
   reason: ReasonKey;
@@ -167,16 +170,24 @@ export async function recordFailure(
   failure: Failure,
   worker: string,
 ): Promise<number | null> {
-  const { state, retryInMs } = afterFailure(failure.reason, lease.row.attempts + 1);
   const result = failure.error instanceof EngineFailure ? failure.error.result : undefined;
-  await db.transaction(async (tx) => {
+  return db.transaction(async (tx) => {
     await checkLease(tx, lease);
+    const now = await rowNow(tx, lease);
+    const failures = oneMore(now, now.lastReason, failure.reason);
+    // A newer wish may be the very correction: it is due at once, whatever has become of this one.
+    const newer = now.generation > operation.generation;
+    const { state, retryInMs } = newer
+      ? ({ state: "failed", retryInMs: 0 } as const)
+      : afterFailure(failure.reason, failures);
     await tx.query(SET_FAILED(lease.table), [
       lease.id,
       state,
       failure.reason,
       failure.detail.slice(0, 2_000),
       retryInMs,
+      failures.attempts,
+      failures.strikes,
     ]);
     await finishOperation(tx, {
       id: operation.id,
@@ -191,8 +202,19 @@ export async function recordFailure(
       action: state,
       after: { state, reason: failure.reason, operation: operation.id, backup: backupPath(result?.diagnostics) },
     });
+    return retryInMs;
   });
-  return retryInMs;
+}
+
+interface RowNow extends FailuresInARow {
+  readonly generation: number;
+  readonly lastReason: string | null;
+}
+
+/** What a change of the wish during the run has made of it. */
+async function rowNow(tx: Transaction, { table, id }: Lease): Promise<RowNow> {
+  const { rows } = await tx.query<RowNow & { [column: string]: unknown }>(FAILURES_IN_A_ROW(table), [id]);
+  return rows[0] as RowNow; // locked, and rows are never removed
 }
 
 async function audit(

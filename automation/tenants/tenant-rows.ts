@@ -135,6 +135,7 @@ const UPDATE_WISH = `
     subscription_id = $8, settings = $9, grace_until = $10, delete_after = $11, stripe_synced_at = $12,
     generation = generation + case when $13 then 1 else 0 end,
     attempts = case when $13 then 0 else attempts end,
+    strikes = case when $13 then 0 else strikes end,
     retry_at = case when $13 then null else retry_at end,
     updated_at = now()
   where id = $1

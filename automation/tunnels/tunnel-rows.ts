@@ -65,7 +65,7 @@ export async function tunnelBySubscription(
 const RAISE = `
   update standalone_tunnels set
     wanted = coalesce($2, wanted), settings = settings || coalesce($3, '{}'::jsonb), generation = generation + 1,
-    attempts = 0, retry_at = null, updated_at = now()
+    attempts = 0, strikes = 0, retry_at = null, updated_at = now()
   where id = $1 and state <> 'deleted'
   returning ${COLUMNS}`;
 

@@ -1,18 +1,47 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { afterFailure, FEW, GUIDE, type Reason, REASONS } from "../../../automation/tenants/reasons.ts";
+import {
+  afterFailure,
+  FEW,
+  GUIDE,
+  oneMore,
+  type Reason,
+  type ReasonKey,
+  REASONS,
+} from "../../../automation/tenants/reasons.ts";
+
+/** What becomes of the last of failures for these reasons, one after the other. */
+function afterAll(reasons: readonly ReasonKey[], random?: number): ReturnType<typeof afterFailure> {
+  let failures = { attempts: 0, strikes: 0 };
+  reasons.forEach((reason, n) => (failures = oneMore(failures, reasons[n - 1] ?? null, reason)));
+  return afterFailure(reasons.at(-1) ?? "unexpected", failures, random);
+}
+
+function times(count: number, reason: ReasonKey): ReasonKey[] {
+  return Array.from({ length: count }, () => reason);
+}
 
 test("an outage is tried again for ever, ever more slowly, and never all tenants at the same moment", () => {
-  assert.deepEqual(afterFailure("postgres-unreachable", 1, 0), { state: "failed", retryInMs: 2_000 });
-  assert.deepEqual(afterFailure("postgres-unreachable", 1, 1), { state: "failed", retryInMs: 4_000 });
-  assert.deepEqual(afterFailure("postgres-unreachable", 1_000, 1), { state: "failed", retryInMs: 300_000 });
+  assert.deepEqual(afterAll(["postgres-unreachable"], 0), { state: "failed", retryInMs: 2_000 });
+  assert.deepEqual(afterAll(["postgres-unreachable"], 1), { state: "failed", retryInMs: 4_000 });
+  assert.deepEqual(afterAll(times(1_000, "postgres-unreachable"), 1), { state: "failed", retryInMs: 300_000 });
 });
 
 test("what only somebody can correct is parked at once, what may pass after a few tries", () => {
-  assert.deepEqual(afterFailure("name-taken", 1), { state: "stalled", retryInMs: null });
-  assert.equal(afterFailure("host-script-failed", FEW - 1).state, "failed");
-  assert.deepEqual(afterFailure("host-script-failed", FEW), { state: "stalled", retryInMs: null });
+  assert.deepEqual(afterAll(["name-taken"]), { state: "stalled", retryInMs: null });
+  assert.equal(afterAll(times(FEW - 1, "host-script-failed")).state, "failed");
+  assert.deepEqual(afterAll(times(FEW, "host-script-failed")), { state: "stalled", retryInMs: null });
+  const flapping: ReasonKey[] = ["not-reachable", "engine-failed", "not-reachable", "engine-failed", "not-reachable"];
+  assert.equal(afterAll(flapping).state, "stalled");
+});
+
+test("an outage, however long, leaves a tenant all the tries that what may pass has", () => {
+  const outage = times(9, "host-unreachable");
+  assert.equal(afterAll([...outage, ...times(FEW - 1, "not-reachable")]).state, "failed");
+  assert.equal(afterAll([...outage, ...times(FEW, "not-reachable")]).state, "stalled");
+  // The host is still booting: what has grown in the outage is the pause, so that the tries last longer than that.
+  assert.equal(afterAll([...outage, "not-reachable"], 1).retryInMs, 300_000);
 });
 
 test("every reason tells what it means and what to do", () => {

@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FEW, TenantFailure } from "../../../automation/tenants/reasons.ts";
+import { reconcile } from "../../../automation/tenants/reconcile.ts";
+import { BY, failOnce, useWorld } from "./world.ts";
+
+// What failures do to a tenant, and what they do not.
+const world = useWorld();
+const later = (): Date => new Date(Date.now() + 3_600_000);
+
+test("an outage delays a tenant: when it is over, a few failures on the way back do not stall it", async () => {
+  const { worker, tenant, tenants, engine } = world();
+  const { id } = await tenant();
+  for (let n = 0; n < FEW + 3; n += 1) {
+    await failOnce(engine, new TenantFailure("host-unreachable", "no route to host"));
+    await reconcile(id, worker("here:1:a", { now: later }));
+  }
+  assert.equal((await tenants.get(id))?.attempts, FEW + 3);
+  const booting = worker("here:1:a", { now: later, probe: async () => "/web/login answers 502" });
+  for (let n = 1; n < FEW; n += 1) {
+    await reconcile(id, booting);
+    const seen = await tenants.get(id);
+    assert.deepEqual([seen?.state, seen?.stateReason], ["failed", "not-reachable"]);
+  }
+  await reconcile(id, booting);
+  assert.equal((await tenants.get(id))?.state, "stalled");
+  await tenants.retry(id, BY);
+  await reconcile(id, booting);
+  assert.equal((await tenants.get(id))?.state, "failed", "a Retry gives it all its tries again");
+  assert.equal((await reconcile(id, worker("here:1:a", { now: later }))).kind, "done");
+});
+
+test("a correction that comes while the run fails is not parked with it", async () => {
+  const { worker, tenant, tenants, engine } = world();
+  const { id } = await tenant();
+  engine.during = async () => {
+    engine.during = async () => {};
+    await tenants.changeWish(id, { planType: "business" }, BY);
+    throw new TenantFailure("settings-invalid", "plan_type: there is no such plan");
+  };
+  assert.deepEqual(await reconcile(id, worker()), { kind: "failed", retryInMs: 0 });
+  assert.equal((await reconcile(id, worker("here:1:a", { now: later }))).kind, "done");
+  assert.equal((await tenants.get(id))?.state, "active");
+});
