@@ -106,6 +106,25 @@ test("what a lost worker may have left half done is looked for by whoever runs n
   await lost.release(); // ends its heartbeat
 });
 
+test("a run whose end could not be recorded is looked after by the next one, though its lease was given back", async () => {
+  const { db, worker, tenant, tenants, engine, clouds } = world();
+  const { id } = await tenant();
+  await reconcile(id, worker());
+  await tenants.changeWish(id, { planType: "business" }, BY);
+  const away: typeof db = Object.create(db);
+  engine.during = async () => {
+    engine.during = async () => {};
+    away.transaction = async () => Promise.reject(new Error("Connection terminated unexpectedly"));
+    throw new EngineFailure("failed", "lost", noResult);
+  };
+  await assert.rejects(reconcile(id, worker("here:1:a", { db: away })), /Connection terminated/);
+  const { rows } = await db.query("select state, attempts, lease_until from tenant_deployments where id = $1", [id]);
+  assert.deepEqual(rows, [{ state: "active", attempts: 0, lease_until: null }]);
+  const looks = clouds.looks;
+  assert.equal((await reconcile(id, worker("here:2:b"))).kind, "done");
+  assert.ok(clouds.looks > looks);
+});
+
 /** What the engine says of a lock that a process of that host has made. */
 function leftLock(host: string, at = new Date()): string {
   return `the stack is currently locked by 1 lock(s).\n  x: created by root@${host} (pid 999999) at ${at.toISOString()}`;
