@@ -12,6 +12,7 @@ import {
 } from "../tenants/errors.ts";
 import { guideTo, REASONS, TenantFailure } from "../tenants/reasons.ts";
 import { HostnameTaken } from "../tunnels/errors.ts";
+import { isOutage } from "../db/outage.ts";
 
 export const WrongField = z.object({
   field: z.string().meta({ description: "Dotted path of the field, the parameter or the header." }),
@@ -179,24 +180,4 @@ function bodyRefusal(error: unknown): [status: number, kind: string, title: stri
         ? [400, "InvalidRequest", "Invalid request", "The path is not valid percent-encoding."]
         : undefined;
   }
-}
-
-/** Connection lost or refused, PostgreSQL starting, stopping or full: https://www.postgresql.org/docs/current/errcodes-appendix.html */
-function isOutage(error: unknown): boolean {
-  const codes = [
-    "ECONNREFUSED",
-    "ECONNRESET",
-    "EPIPE",
-    "ETIMEDOUT",
-    "57P01",
-    "57P02",
-    "57P03",
-    "53300",
-    "08006",
-    "08001",
-    "08003",
-  ];
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  if (typeof code === "string" && codes.includes(code)) return true;
-  return typeof message === "string" && /^Connection terminated|^timeout exceeded when trying to connect/.test(message);
 }

@@ -1,3 +1,4 @@
+import { isOutage } from "../db/outage.ts";
 import { EngineFailure, Fenced } from "../engine/engine.ts";
 import type { Diagnostic } from "./operation.ts";
 import { type ReasonKey, TenantFailure } from "./reasons.ts";
@@ -65,6 +66,9 @@ export function classify(error: unknown): { reason: ReasonKey; detail: string } 
   if (error instanceof TenantFailure) return { reason: error.reason, detail: error.message };
   if (error instanceof Fenced) return { reason: "interrupted", detail: error.message };
   if (error instanceof EngineFailure) return ofEngine(error);
+  // Those of a tenant's PostgreSQL server come as a TenantFailure or from the engine.
+  if (isOutage(error))
+    return { reason: "interrupted", detail: `the server's own database was away: ${(error as Error).message}` };
   const { code, message } =
     error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: String(error) };
   return { reason: "unexpected", detail: code === undefined ? message : `${code}: ${message}` };

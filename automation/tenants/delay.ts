@@ -30,8 +30,9 @@ export async function recordDelay(db: Database, lease: Lease, waitMs: number): P
 }
 
 /**
- * Cloudflare refused a call in the middle of a run. What was done is in the state; the rest follows after the pause, in
- * an operation of its own. Not a failure either: it does not count towards being stalled.
+ * A run could not go on for a reason that is nobody's of the tenant: Cloudflare refuses all calls, the worker shuts down.
+ * What was done is in the state; the rest follows after the pause, in an operation of its own. Not a failure either: it
+ * does not count towards being stalled.
  */
 export async function recordInterruption(
   db: Database,

@@ -30,7 +30,9 @@ export type Reconciled =
   | { kind: "failed"; retryInMs: number | null }
   /** There is no room for its calls of Cloudflare's API: tried again after so many milliseconds. */
   | { kind: "delayed"; retryInMs: number }
-  /** Stopped in the middle: another worker has taken over, or this one shuts down. Nothing was recorded. */
+  /** Stopped in the middle, since this worker shuts down or its database was away: due again. */
+  | { kind: "interrupted" }
+  /** Stopped in the middle: another worker has taken over. Nothing was recorded. */
   | { kind: "fenced" };
 
 /** Brings a tenant to its row. */
@@ -87,6 +89,8 @@ const IMPORTANCE: Readonly<Record<ActiveStep["kind"], Importance>> = {
   delete: "change",
 };
 
+const STOPPED = { reason: "interrupted", detail: "the worker shut down in the middle of it" } as const;
+
 async function carryOut<Row extends StackRow>(
   kind: StackKind<Row>,
   io: ReconcileIO,
@@ -125,12 +129,16 @@ async function carryOut<Row extends StackRow>(
   } catch (error) {
     await recorder.flush();
     if (lease.signal.aborted || error instanceof Fenced) throw lease.signal.aborted ? lease.signal.reason : error;
-    const { reason, detail } = classify(error);
+    const { reason, detail } = stop?.aborted === true ? STOPPED : classify(error);
     failCurrent(reason);
     if (reason === "cloudflare-limit") {
       const waitMs = await pauseAfter(io.cloudflare, meter.account, detail);
       const failure = { reason, detail: hide(detail), error, timings };
       return { kind: "delayed", retryInMs: await recordInterruption(io.db, lease, step, operation, failure, waitMs) };
+    }
+    if (reason === "interrupted") {
+      await recordInterruption(io.db, lease, step, operation, { reason, detail: hide(detail), error, timings }, 0);
+      return { kind: "interrupted" };
     }
     if (reason === "unexpected") io.log.error({ err: error }, "a reconcile failed unexpectedly");
     const retryInMs = await recordFailure(

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { EngineFailure } from "../../../automation/engine/engine.ts";
 import { FEW, TenantFailure } from "../../../automation/tenants/reasons.ts";
 import { reconcile } from "../../../automation/tenants/reconcile.ts";
-import { BY, failOnce, useWorld } from "./world.ts";
+import { BY, failOnce, noResult, useWorld } from "./world.ts";
 
 // What failures do to a tenant, and what they do not.
 const world = useWorld();
@@ -41,4 +42,38 @@ test("a correction that comes while the run fails is not parked with it", async 
   assert.deepEqual(await reconcile(id, worker()), { kind: "failed", retryInMs: 0 });
   assert.equal((await reconcile(id, worker("here:1:a", { now: later }))).kind, "done");
   assert.equal((await tenants.get(id))?.state, "active");
+});
+
+test("a worker that shuts down in the middle of a run costs the tenant no try; the next worker goes on at once", async () => {
+  const { worker, tenant, tenants, engine, clouds } = world();
+  const { id } = await tenant();
+  const stop = new AbortController();
+  engine.during = async (_kind, run) => {
+    engine.during = async () => {};
+    stop.abort(new Error("the worker shuts down"));
+    throw new EngineFailure("aborted", `canceled: ${String(run.signal?.aborted)}`, noResult);
+  };
+  assert.deepEqual(await reconcile(id, worker(), stop.signal), { kind: "interrupted" });
+  const seen = await tenants.get(id);
+  assert.deepEqual([seen?.state, seen?.stateReason, seen?.attempts], ["provisioning", "interrupted", 0]);
+  const looks = clouds.looks;
+  assert.equal((await reconcile(id, worker("there:2:b"))).kind, "done");
+  assert.ok(clouds.looks > looks, "what was left half done is looked for");
+  const { items } = await tenants.operations(id);
+  assert.deepEqual(
+    items.map(({ status, worker: by }) => [status, by]),
+    [
+      ["succeeded", "there:2:b"],
+      ["superseded", "here:1:a"],
+    ],
+  );
+});
+
+test("an outage of the server's own database in the middle of a run costs the tenant no try", async () => {
+  const { worker, tenant, tenants, engine } = world();
+  const { id } = await tenant();
+  await failOnce(engine, new Error("Connection terminated unexpectedly"));
+  assert.deepEqual(await reconcile(id, worker()), { kind: "interrupted" });
+  assert.equal((await tenants.get(id))?.attempts, 0);
+  assert.equal((await reconcile(id, worker())).kind, "done");
 });
