@@ -1,4 +1,4 @@
-import { type Db, type Job, PgBoss, type WorkOptions } from "pg-boss";
+import { type Db, type Job, PgBoss, type QueueOptions, type WorkOptions } from "pg-boss";
 import type { Database, Queryable, Transaction } from "../db/database.ts";
 import { hasFlag, setFlag } from "./flags.ts";
 import { type DeadLetter, Priority, type Queue, type QueueDepth } from "./queue.ts";
@@ -73,8 +73,10 @@ export class BossQueue implements Queue {
 
   async #create(): Promise<void> {
     await this.#boss.createQueue(DEAD, { retentionSeconds: 90 * 86_400 });
+    // Jobs whose worker is killed or frozen are noticed within their heartbeat, not only at their end.
     const common = {
       notify: true,
+      heartbeatSeconds: 15,
       deadLetter: DEAD,
       deleteAfterSeconds: 3_600,
       retryBackoff: true,
@@ -82,26 +84,14 @@ export class BossQueue implements Queue {
       retryDelayMax: 300,
     };
     // Its own failures are the row's business (retry_at); the job's retries are for workers and databases that die.
-    await this.#boss.createQueue("reconcile", {
-      ...common,
-      policy: "stately",
-      retryLimit: 20,
-      expireInSeconds: 7_200,
-      heartbeatSeconds: 15,
-    });
-    await this.#boss.createQueue("stripe-event", {
-      ...common,
-      policy: "stately",
-      retryLimit: 15,
-      expireInSeconds: 300,
-    });
-    await this.#boss.createQueue("preview", {
-      ...common,
-      policy: "stately",
-      retryLimit: 2,
-      expireInSeconds: 900,
-      heartbeatSeconds: 15,
-    });
+    await this.#provide("reconcile", { ...common, retryLimit: 20, expireInSeconds: 7_200 });
+    await this.#provide("stripe-event", { ...common, retryLimit: 15, expireInSeconds: 300 });
+    await this.#provide("preview", { ...common, retryLimit: 2, expireInSeconds: 900 });
+  }
+
+  async #provide(name: (typeof QUEUES)[number], options: QueueOptions & { deadLetter: string }): Promise<void> {
+    await this.#boss.createQueue(name, { ...options, policy: "stately" });
+    await this.#boss.updateQueue(name, options); // one that is there already keeps its options otherwise
   }
 
   async enqueueReconcile(tx: Queryable, tenantId: number, priority: number = Priority.change): Promise<void> {
@@ -156,6 +146,10 @@ export class BossQueue implements Queue {
     await this.#boss.send("stripe-event", { eventId }, { db: asDb(tx), singletonKey: eventId });
   }
 
+  async stripeEventsAtWork(): Promise<readonly string[]> {
+    return (await this.#db.query<{ id: string }>(EVENTS_AT_WORK)).rows.map(({ id }) => id);
+  }
+
   /**
    * Throws unless the queue can do its work from here: its schema is there and, in a process that takes jobs, every
    * worker has a job or has asked for one within `askedWithinMs`.
@@ -183,7 +177,7 @@ export class BossQueue implements Queue {
     };
     const heartbeat = { heartbeatRefreshSeconds: 5 };
     await this.#workers("reconcile", limits.reconciles, { ...heartbeat, groupConcurrency: limits.perHost }, reconcile);
-    await this.#workers<{ eventId: string }>("stripe-event", limits.stripeEvents, {}, ({ data, signal }) =>
+    await this.#workers<{ eventId: string }>("stripe-event", limits.stripeEvents, heartbeat, ({ data, signal }) =>
       handlers.stripeEvent(data.eventId, signal),
     );
     await this.#workers<{ operationId: number }>("preview", 1, heartbeat, ({ data, signal }) =>
@@ -274,6 +268,9 @@ const DEPTH = `
     count(*) filter (where name = any($1) and state = 'active')::int as active,
     count(*) filter (where name = $2 and state < 'active')::int as dead
   from pgboss.job where state <= 'active'`;
+
+const EVENTS_AT_WORK = `
+  select singleton_key as id from pgboss.job where name = 'stripe-event' and state <= 'active'`;
 
 function asDb(tx: Queryable): Db {
   return { executeSql: async (text, values) => tx.query(text, values ?? []) };

@@ -20,6 +20,8 @@ export interface Queue {
   enqueuePreview(tx: Transaction, operationId: number): Promise<void>;
   /** `id` of a row of stripe_events. */
   enqueueStripeEvent(tx: Transaction, eventId: string): Promise<void>;
+  /** Those whose job waits, for its first or its next try, or runs. */
+  stripeEventsAtWork(): Promise<readonly string[]>;
   /** Stops (or goes on) handing out reconciles on all workers; running ones end. */
   pauseAll(tx: Transaction, paused: boolean): Promise<void>;
   isPaused(): Promise<boolean>;

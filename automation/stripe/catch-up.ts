@@ -100,8 +100,9 @@ async function storeMissing(
   return stored;
 }
 
+/** Not those that still have a job, such as all of them while Stripe is away: the job's own tries go on. */
 async function requeueOverdue({ database, queue }: StripeDeps): Promise<number> {
-  const overdue = await waitingEvents(database, OVERDUE_SECONDS, AT_ONCE);
+  const overdue = await waitingEvents(database, OVERDUE_SECONDS, await queue.stripeEventsAtWork(), AT_ONCE);
   for (const id of overdue) await database.transaction((tx) => queue.enqueueStripeEvent(tx, id));
   return overdue.length;
 }

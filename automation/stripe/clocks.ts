@@ -8,12 +8,12 @@ interface DueTenant extends Pick<CurrentTenant, "id" | "wanted" | "wantedReason"
 }
 
 const DUE = `
-  select id, subscription_id as "subscriptionId", wanted, wanted_reason as "wantedReason",
+  select t.id, subscription_id as "subscriptionId", wanted, wanted_reason as "wantedReason",
     grace_until as "graceUntil", delete_after as "deleteAfter"
-  from tenant_deployments
+  from tenant_deployments t left join stripe_subscriptions s on s.id = t.subscription_id
   where state <> 'deleted' and ((wanted = 'active' and grace_until <= $1) or (wanted = 'suspended' and delete_after <= $1))
     and coalesce(wanted_reason, '') !~ '^operator(:|$)'
-  order by least(grace_until, delete_after) limit $2`;
+  order by s.read_at nulls first, least(grace_until, delete_after) limit $2`; // some stay due: Stripe knows them no more
 
 const BY = { name: "schedule" } as const;
 const AT_ONCE = 200;

@@ -8,7 +8,7 @@ import type { StripeSettings } from "./settings.ts";
 export interface StripeDeps {
   readonly database: Database;
   readonly tenants: Pick<Tenants, "request" | "changeWish">;
-  readonly queue: Pick<Queue, "enqueueStripeEvent">;
+  readonly queue: Pick<Queue, "enqueueStripeEvent" | "stripeEventsAtWork">;
   readonly stripe: Pick<Stripe, "subscriptions" | "invoices" | "checkout" | "customers" | "events">;
   readonly settings: Pick<StripeSettings, "prices" | "unknownPrices" | "policy" | "livemode">;
   /** The clock that grace and retention run by; tests move it. */

@@ -101,13 +101,15 @@ export async function knownEvents(db: Queryable, ids: readonly string[]): Promis
 
 const WAITING = `
   select id from stripe_events where handled_at is null and received_at < now() - make_interval(secs => $1)
-  order by received_at limit $2`;
+    and id <> all($2)
+  order by received_at limit $3`;
 
-/** Events that should have been handled by now: their job is lost, or used up its retries. The oldest first. */
+/** Events that should have been handled by now, but those with a job. The oldest first. */
 export async function waitingEvents(
   db: Queryable,
   olderThanSeconds: number,
+  withJob: readonly string[],
   limit: number,
 ): Promise<readonly string[]> {
-  return (await db.query<{ id: string }>(WAITING, [olderThanSeconds, limit])).rows.map(({ id }) => id);
+  return (await db.query<{ id: string }>(WAITING, [olderThanSeconds, withJob, limit])).rows.map(({ id }) => id);
 }

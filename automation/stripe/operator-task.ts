@@ -72,9 +72,12 @@ export async function resolveTasks(
 }
 
 const OPEN_SUBSCRIPTIONS = `
-  select distinct subscription_id as id from operator_tasks where resolved_at is null and subscription_id is not null limit $1`;
+  select t.id from (
+    select distinct subscription_id as id from operator_tasks where resolved_at is null and subscription_id is not null
+  ) t left join stripe_subscriptions s on s.id = t.id
+  order by s.read_at nulls first, t.id limit $1`;
 
-/** Subscriptions that wait for an operator. */
+/** Subscriptions that wait for an operator. Those not read for the longest first: with many, all get their turn. */
 export async function subscriptionsWithTasks(db: Queryable, limit: number): Promise<readonly string[]> {
   return (await db.query<{ id: string }>(OPEN_SUBSCRIPTIONS, [limit])).rows.map(({ id }) => id);
 }

@@ -21,6 +21,10 @@ export class FakeQueue implements Queue {
     this.events.push(eventId);
   }
 
+  async stripeEventsAtWork(): Promise<readonly string[]> {
+    return [];
+  }
+
   async pauseAll(_tx: Transaction, paused: boolean): Promise<void> {
     this.paused = paused;
   }

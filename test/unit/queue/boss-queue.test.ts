@@ -199,6 +199,32 @@ test("a sweep queues what is due: not the converged, paused, stalled, waiting, d
   assert.ok(due !== again);
 });
 
+test("an event whose worker died is given to another within its heartbeat, also in a queue made by an older release", async (t) => {
+  await db.query("update pgboss.queue set heartbeat_seconds = null where name = 'stripe-event'");
+  const newer = await BossQueue.start({ db, name: "newer" });
+  t.after(() => newer.stop(1_000));
+  await db.transaction((tx) => newer.enqueueStripeEvent(tx, "evt_orphan"));
+  assert.deepEqual(await newer.stripeEventsAtWork(), ["evt_orphan"]);
+  // As a worker leaves it that was killed a minute ago.
+  await db.query(
+    "update pgboss.job set state = 'active', started_on = now() - interval '1 minute', heartbeat_on = now() - interval '1 minute' where singleton_key = 'evt_orphan'",
+  );
+  const handled: string[] = [];
+  await working(t, { stripeEvent: async (id) => void handled.push(id) });
+  await until(
+    "the event",
+    () => handled,
+    (ids) => ids.includes("evt_orphan"),
+    20_000,
+  );
+  await until(
+    "its job's end",
+    () => newer.stripeEventsAtWork(),
+    (ids) => ids.length === 0,
+    10_000,
+  );
+});
+
 test("an event whose handling fails for good is kept as a dead letter, and can be revived", async (t) => {
   await db.query("update tenant_deployments set observed_generation = generation");
   await db.transaction((tx) => queue.enqueueStripeEvent(tx, "evt_poison"));

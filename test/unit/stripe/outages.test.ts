@@ -4,6 +4,7 @@ import { catchUp } from "../../../automation/stripe/catch-up.ts";
 import type { StripeDeps } from "../../../automation/stripe/deps.ts";
 import { handleStripeEvent } from "../../../automation/stripe/handle-event.ts";
 import { reopenEvent } from "../../../automation/stripe/inbox.ts";
+import { subscriptionsWithTasks } from "../../../automation/stripe/operator-task.ts";
 import { synchronise } from "../../../automation/stripe/synchronise.ts";
 import { startPostgres, type TestPostgres } from "../../postgres.ts";
 import { delivered, openShop, type Shop } from "./shop.ts";
@@ -242,6 +243,51 @@ suite("what goes wrong between Stripe and here is made good", () => {
     assert.ok((await shop.catchUp()).requeued >= 3);
     await shop.settle();
     assert.equal((await shop.tenant(subscription.id))?.subdomain, "acme");
+  });
+
+  test("an event that still has its job is not queued twice, however long Stripe is away", async (t) => {
+    const shop = await openShop(t, postgres);
+    await shop.stripe.checkout({ subdomain: "acme" });
+    await delivered(shop.stripe);
+    await shop.rows("update stripe_events set received_at = received_at - interval '11 minutes'");
+    assert.equal((await shop.catchUp()).requeued, 0);
+    const [, ...lost] = await shop.queue.take("stripe-event");
+    assert.ok(lost.length >= 2);
+    await shop.rows(
+      "insert into jobs (kind, subject) select 'stripe-event', id from stripe_events where id <> all($1)",
+      [lost],
+    );
+    assert.equal((await shop.catchUp()).requeued, lost.length);
+  });
+
+  test("subscriptions that wait for an operator all get their turn, however many they are", async (t) => {
+    const shop = await openShop(t, postgres);
+    await shop.rows(
+      "insert into operator_tasks (kind, subscription_id, detail, remedy) select 'no-room', 'sub_' || n, '', '' from generate_series(1, 4) n",
+    );
+    await shop.rows(
+      "insert into stripe_subscriptions select 'sub_' || n, 'active', now() - interval '1 minute' * n from generate_series(1, 3) n",
+    );
+    assert.deepEqual(await subscriptionsWithTasks(shop.database, 2), ["sub_4", "sub_3"]);
+    await shop.rows("insert into stripe_subscriptions values ('sub_4', 'missing', now())");
+    await shop.rows("update stripe_subscriptions set read_at = now() where id = 'sub_3'");
+    assert.deepEqual(await subscriptionsWithTasks(shop.database, 2), ["sub_2", "sub_1"]);
+  });
+
+  test("tenants whose clock has run out all get their turn, also behind many that stay as they are", async (t) => {
+    const shop = await openShop(t, postgres, { stripe: { afterLastRetry: "past_due", paymentRetryDays: [] } });
+    const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
+    await shop.stripe.door("POST", `/subscriptions/${subscription.id}/fail`);
+    await shop.settle();
+    // Stripe does not know these any more: they are an operator's task, and stay.
+    await shop.rows(`
+      insert into tenant_deployments (subscription_id, container_id, subdomain, plan_type, customer_email, grace_until)
+      select 'sub_gone' || n, 105, 'gone-' || n, 'starter', 'a@example.com', now() - interval '1 year'
+      from generate_series(1, 200) n`);
+    await shop.days(8);
+    await shop.sweep();
+    await shop.sweep();
+    assert.equal((await shop.tenant(subscription.id))?.wanted, "suspended");
   });
 
   test("a server that is new to an account leaves alone what came long before", async (t) => {

@@ -18,6 +18,11 @@ export class QueueDouble implements Queue {
     await tx.query("insert into jobs (kind, subject) values ('stripe-event', $1)", [eventId]);
   }
 
+  async stripeEventsAtWork(): Promise<readonly string[]> {
+    const { rows } = await this.#db.query<{ subject: string }>("select subject from jobs where kind = 'stripe-event'");
+    return rows.map(({ subject }) => subject);
+  }
+
   async enqueueReconcile(tx: Transaction, tenantId: number): Promise<void> {
     await tx.query("insert into jobs (kind, subject) values ('reconcile', $1)", [String(tenantId)]);
   }
