@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
@@ -29,6 +29,7 @@ const PORTS = ["api", "edge", "cloudflare", "stripe", "postgres", "tunnelEdge"] 
 
 const machine = await lookAtMachine();
 const place = mkdtempSync(join(tmpdir(), "odoo-tenants-bench-"));
+chmodSync(place, 0o711); // PostgreSQL runs as a user of its own, who must get through
 const environment = {
   ...process.env,
   NO_COLOR: "1",
