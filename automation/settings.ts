@@ -151,12 +151,14 @@ export function defaultParallelism(processors: number, freeBytes: number): numbe
   return Math.max(1, Math.min(processors, 16, Math.floor((freeBytes - 512 * MIB) / (350 * MIB))));
 }
 
-const KEYS = Object.keys({
+/** All that the server reads of its environment; docs/operations/server.md has a row for each (a test compares). */
+export const SERVER_ENVIRONMENT: Readonly<Record<string, z.ZodType>> = {
   ...CoreEnvironment.shape,
   ...ApiEnvironment.shape,
   ...StripeEnvironment.shape,
   ...TelemetryEnvironment.shape,
-});
+};
+const KEYS = Object.keys(SERVER_ENVIRONMENT);
 
 /** `NAME_FILE` stands for NAME with the file's content, as service managers and container platforms hand over secrets. */
 function withFiles(env: Environment, problems: string[]): Record<string, string | undefined> {

@@ -37,7 +37,7 @@ const ProxyTrust = z
 /** Express's "trust proxy": hops, addresses or names of ranges. */
 type ProxyTrust = false | number | string[];
 
-/** The part of the server's environment that is the API's. The names are documented in docs/api.md. */
+/** The part of the server's environment that is the API's. The names are documented in docs/operations/server.md. */
 export const ApiEnvironment = z.object({
   /** Address to listen on. Beyond loopback only with TLS or behind a declared proxy. */
   HOST: z.string().min(1).default("127.0.0.1"),

@@ -25,7 +25,7 @@ const Prices = z
       .refine((prices) => Object.keys(prices).length > 0, "must map at least one price to a plan"),
   );
 
-/** The part of the server's environment that is about Stripe. The names are documented in docs/lifecycle.md. */
+/** The part of the server's environment that is about Stripe. The names are documented in docs/operations/server.md. */
 export const StripeEnvironment = z.object({
   STRIPE_API_KEY: z
     .string()
