@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
-import { after, before, test, type TestContext } from "node:test";
-import { Database, type Transaction } from "../../../automation/db/database.ts";
+import { after, before, test } from "node:test";
+import { Database } from "../../../automation/db/database.ts";
 import { migrate } from "../../../automation/db/migrate.ts";
-import { BossQueue, type Handlers } from "../../../automation/queue/boss-queue.ts";
+import { BossQueue } from "../../../automation/queue/boss-queue.ts";
 import { Priority } from "../../../automation/queue/queue.ts";
 import { sweep } from "../../../automation/queue/sweep.ts";
 import { startPostgres, type TestPostgres } from "../../postgres.ts";
 import { until } from "../../until.ts";
+import { workingOn } from "./working-on.ts";
 
 let postgres: TestPostgres;
 let db: Database;
@@ -42,7 +43,7 @@ test("work is queued with its cause or not at all, and only once while it waits"
   await db.transaction((tx) => queue.enqueueReconcile(tx, urgent, Priority.background));
   await db.transaction((tx) => queue.enqueueReconcile(tx, urgent, Priority.customer));
   const seen: number[] = [];
-  await working(t, { reconcile: async (tenantId) => void seen.push(tenantId) }, 1);
+  await workingOn(db, t, { reconcile: async (tenantId) => void seen.push(tenantId) }, 1);
   await until(
     "both",
     () => seen.length,
@@ -57,7 +58,8 @@ test("one tenant is worked on once at a time, many tenants at once, and a host n
   const active = new Map<number, number>();
   let most = 0;
   const doors: (() => void)[] = [];
-  await working(
+  await workingOn(
+    db,
     t,
     {
       reconcile: async (tenantId) => {
@@ -95,7 +97,7 @@ test("a wish that comes while its tenant is at work is worked on afterwards", as
   const id = await tenant();
   let runs = 0;
   let open: () => void = () => {};
-  await working(t, {
+  await workingOn(db, t, {
     reconcile: async () => {
       runs += 1;
       if (runs === 1) await new Promise<void>((resolve) => (open = resolve));
@@ -122,7 +124,7 @@ test("while all work is paused nothing is handed out, and the sweep finds it aft
   const id = await tenant();
   const seen: number[] = [];
   await db.transaction((tx) => queue.pauseAll(tx, true));
-  await working(t, { reconcile: async (tenantId) => void seen.push(tenantId) });
+  await workingOn(db, t, { reconcile: async (tenantId) => void seen.push(tenantId) });
   await queue.enqueueReconcile(db, id);
   await until(
     "an empty queue",
@@ -158,7 +160,7 @@ test("a container's own tunnel is worked on beside the tenant of its number, in 
     `tunnel-${id}`,
   ]);
   assert.deepEqual(groups.rows, [{ group_id: "host-105" }]);
-  await working(t, {
+  await workingOn(db, t, {
     reconcile: async (tenantId) => void tenants.push(tenantId),
     tunnel: async (tunnelId) => void tunnels.push(tunnelId),
   });
@@ -199,80 +201,12 @@ test("a sweep queues what is due: not the converged, paused, stalled, waiting, d
   assert.ok(due !== again);
 });
 
-test("an event whose worker died is given to another within its heartbeat, also in a queue made by an older release", async (t) => {
-  await db.query("update pgboss.queue set heartbeat_seconds = null where name = 'stripe-event'");
-  const newer = await BossQueue.start({ db, name: "newer" });
-  t.after(() => newer.stop(1_000));
-  await db.transaction((tx) => newer.enqueueStripeEvent(tx, "evt_orphan"));
-  assert.deepEqual(await newer.stripeEventsAtWork(), ["evt_orphan"]);
-  // As a worker leaves it that was killed a minute ago.
-  await db.query(
-    "update pgboss.job set state = 'active', started_on = now() - interval '1 minute', heartbeat_on = now() - interval '1 minute' where singleton_key = 'evt_orphan'",
-  );
-  const handled: string[] = [];
-  await working(t, { stripeEvent: async (id) => void handled.push(id) });
-  await until(
-    "the event",
-    () => handled,
-    (ids) => ids.includes("evt_orphan"),
-    20_000,
-  );
-  await until(
-    "its job's end",
-    () => newer.stripeEventsAtWork(),
-    (ids) => ids.length === 0,
-    10_000,
-  );
-});
-
-test("an event whose handling fails for good is kept as a dead letter, and can be revived", async (t) => {
-  await db.query("update tenant_deployments set observed_generation = generation");
-  await db.transaction((tx) => queue.enqueueStripeEvent(tx, "evt_poison"));
-  await db.query("update pgboss.job set retry_limit = 0 where name = 'stripe-event'");
-  let broken = true;
-  const handled: string[] = [];
-  await working(t, {
-    stripeEvent: async (id) => {
-      if (broken) throw new Error("cannot be read");
-      handled.push(id);
-    },
-  });
-  const [letter] = await until(
-    "the dead letter",
-    () => queue.deadLetters(),
-    (letters) => letters.length === 1,
-    20_000,
-  );
-  assert.deepEqual(
-    [letter?.queue, letter?.data, letter?.error],
-    ["stripe-event", { eventId: "evt_poison" }, "cannot be read"],
-  );
-  broken = false;
-  const revived = (tx: Transaction): Promise<boolean> => queue.revive(tx, letter?.id ?? "");
-  await assert.rejects(
-    db.transaction(async (tx) => {
-      await revived(tx);
-      throw new Error("not audited");
-    }),
-    /not audited/,
-  );
-  assert.equal((await queue.depth()).dead, 1, "it is revived together with its audit line, or not at all");
-  assert.equal(await db.transaction(revived), true);
-  await until(
-    "the event",
-    () => handled,
-    (ids) => ids.includes("evt_poison"),
-    20_000,
-  );
-  assert.equal((await queue.depth()).dead, 0);
-});
-
 test("stopping lets running work end", async (t) => {
   const id = await tenant();
   const begun = Promise.withResolvers<void>();
   const door = Promise.withResolvers<void>();
   let ended = false;
-  const worker = await working(t, {
+  const worker = await workingOn(db, t, {
     reconcile: async () => {
       begun.resolve();
       await door.promise;
@@ -286,17 +220,6 @@ test("stopping lets running work end", async (t) => {
   await stopped;
   assert.ok(ended);
 });
-
-async function working(t: TestContext, handlers: Partial<Handlers>, reconciles = 2, perHost = 10): Promise<BossQueue> {
-  const worker = await BossQueue.start({ db, name: "worker" });
-  t.after(() => worker.stop(1_000));
-  const nothing = async (): Promise<void> => {};
-  await worker.work(
-    { reconcile: nothing, tunnel: nothing, stripeEvent: nothing, preview: nothing, ...handlers },
-    { reconciles, perHost, stripeEvents: 1 },
-  );
-  return worker;
-}
 
 let count = 0;
 

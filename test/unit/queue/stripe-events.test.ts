@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Database, type Transaction } from "../../../automation/db/database.ts";
+import { migrate } from "../../../automation/db/migrate.ts";
+import { BossQueue } from "../../../automation/queue/boss-queue.ts";
+import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { until } from "../../until.ts";
+import { workingOn } from "./working-on.ts";
+
+let postgres: TestPostgres;
+let db: Database;
+let queue: BossQueue;
+
+before(async () => {
+  postgres = await startPostgres();
+  db = new Database(postgres.url);
+  await migrate(db);
+  queue = await BossQueue.start({ db, name: "sender" });
+});
+after(async () => {
+  await queue?.stop(1_000);
+  await db?.end();
+  await postgres?.stop();
+});
+
+test("an event whose worker died is given to another within its heartbeat, also in a queue made by an older release", async (t) => {
+  await db.query("update pgboss.queue set heartbeat_seconds = null where name = 'stripe-event'");
+  const newer = await BossQueue.start({ db, name: "newer" });
+  t.after(() => newer.stop(1_000));
+  await db.transaction((tx) => newer.enqueueStripeEvent(tx, "evt_orphan"));
+  assert.deepEqual(await newer.stripeEventsAtWork(), ["evt_orphan"]);
+  // As a worker leaves it that was killed a minute ago.
+  await db.query(
+    "update pgboss.job set state = 'active', started_on = now() - interval '1 minute', heartbeat_on = now() - interval '1 minute' where singleton_key = 'evt_orphan'",
+  );
+  const handled: string[] = [];
+  await workingOn(db, t, { stripeEvent: async (id) => void handled.push(id) });
+  await until(
+    "the event",
+    () => handled,
+    (ids) => ids.includes("evt_orphan"),
+    20_000,
+  );
+  await until(
+    "its job's end",
+    () => newer.stripeEventsAtWork(),
+    (ids) => ids.length === 0,
+    10_000,
+  );
+});
+
+test("an event whose handling fails for good is kept as a dead letter, and can be revived", async (t) => {
+  await db.transaction((tx) => queue.enqueueStripeEvent(tx, "evt_poison"));
+  await db.query("update pgboss.job set retry_limit = 0 where name = 'stripe-event'");
+  let broken = true;
+  const handled: string[] = [];
+  await workingOn(db, t, {
+    stripeEvent: async (id) => {
+      if (broken) throw new Error("cannot be read");
+      handled.push(id);
+    },
+  });
+  const [letter] = await until(
+    "the dead letter",
+    () => queue.deadLetters(),
+    (letters) => letters.length === 1,
+    20_000,
+  );
+  assert.deepEqual(
+    [letter?.queue, letter?.data, letter?.error],
+    ["stripe-event", { eventId: "evt_poison" }, "cannot be read"],
+  );
+  broken = false;
+  const revived = (tx: Transaction): Promise<boolean> => queue.revive(tx, letter?.id ?? "");
+  await assert.rejects(
+    db.transaction(async (tx) => {
+      await revived(tx);
+      throw new Error("not audited");
+    }),
+    /not audited/,
+  );
+  assert.equal((await queue.depth()).dead, 1, "it is revived together with its audit line, or not at all");
+  assert.equal(await db.transaction(revived), true);
+  await until(
+    "the event",
+    () => handled,
+    (ids) => ids.includes("evt_poison"),
+    20_000,
+  );
+  assert.equal((await queue.depth()).dead, 0);
+});
