@@ -60,13 +60,15 @@ export class Report {
   }
 
   /** What failed files wrote: after all files of a run, since events of files that run side by side come late. */
-  endRun(): void {
-    for (const file of this.#files.values()) {
+  endRun(files: readonly string[]): void {
+    const ended = new Set(files.map((path) => relative(this.#root, path)));
+    for (const [path, file] of this.#files) {
+      if (!ended.has(path)) continue;
+      this.#files.delete(path);
       const output = file.output.join("").trimEnd();
       if (file.failed > 0 && output !== "")
         this.#print(indent(`output of ${file.path}:\n${lastLines(output, 100)}`, 4));
     }
-    this.#files.clear();
   }
 
   /** Tests that have been running for longer than `ms`. */

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { run } from "node:test";
 import type { TestEvent } from "node:test/reporters";
 import { fileURLToPath } from "node:url";
@@ -44,17 +43,20 @@ if (options.help) {
 async function runSuite(suite: Suite): Promise<void> {
   const files = filesOf(suite, root, parts);
   if (files.length === 0 || interrupts > 0) return;
-  report.begin(suite.name, files.length, suite.serial);
+  report.begin(suite.name, files.length, suite.hosts);
   const missing = suite.missing();
   if (missing !== undefined) {
     if (options.strict) report.fail(`${suite.name} cannot run here`, missing);
     else report.skip(files, missing);
     return;
   }
-  const leftovers = Leftovers.watch(suite.serial);
-  for (const batch of suite.serial ? files.map((file) => [file]) : [files]) {
-    if (interrupts === 0) await runFiles(suite, batch);
-  }
+  const leftovers = Leftovers.watch(suite.hosts);
+  // A call of its own for each long file, so that none starts after Ctrl-C.
+  const batches = (suite.hosts ? files.map((file) => [file]) : [files]).values();
+  const lane = async (): Promise<void> => {
+    for (const batch of batches) if (interrupts === 0) await runFiles(suite, batch);
+  };
+  await Promise.all(Array.from({ length: suite.hosts ? suite.atOnce : 1 }, lane));
   const left = await leftovers.remaining(3_000);
   if (left.length === 0) return;
   report.fail(`${suite.name} left something behind`, left.join("\n"));
@@ -71,7 +73,7 @@ async function runFiles(suite: Suite, files: string[]): Promise<void> {
   }, idleMs);
   const events = run({
     files,
-    concurrency: suite.serial ? 1 : availableParallelism(),
+    concurrency: suite.hosts ? 1 : suite.atOnce,
     timeout: suite.timeoutMs,
     signal: AbortSignal.any([stop.signal, idle.signal]),
     ...(options.name === undefined ? {} : { testNamePatterns: new RegExp(options.name) }),
@@ -81,7 +83,7 @@ async function runFiles(suite: Suite, files: string[]): Promise<void> {
     report.handle(event);
   }
   clearTimeout(giveUp);
-  report.endRun();
+  report.endRun(files);
 }
 
 /**
