@@ -19,11 +19,16 @@ export class Listener {
 
   /** Resolves when everything said from now on will be heard. Returns the way to stop. */
   async listen(channel: string, hear: Hear): Promise<() => void> {
-    const client = await (this.#client ??= this.#connect());
+    // In its place before anything is waited for: another call, or a new connection, may come meanwhile.
     const hearers = this.#hearers.get(channel) ?? new Set();
-    if (hearers.size === 0) await client.query(`listen ${pg.escapeIdentifier(channel)}`);
-    hearers.add(hear);
-    this.#hearers.set(channel, hearers);
+    this.#hearers.set(channel, hearers.add(hear));
+    try {
+      const client = await (this.#client ??= this.#connect());
+      await client.query(`listen ${pg.escapeIdentifier(channel)}`); // once more does no harm
+    } catch (error) {
+      hearers.delete(hear);
+      throw error;
+    }
     return () => hearers.delete(hear);
   }
 
