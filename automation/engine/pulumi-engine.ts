@@ -69,14 +69,13 @@ export class PulumiEngine implements Engine {
   }
 
   async raiseFence(fence: Fence): Promise<void> {
-    await this.#fence?.raise(fence).catch((error: unknown) => {
-      throw failure("engine", `the state backend does not answer: ${(error as Error).message}`);
-    });
+    await this.#backend(() => this.#fence?.raise(fence));
   }
 
   async createStack(stack: string, options: CommandOptions = {}): Promise<void> {
     const { code, stderr } = await this.#command(["stack", "init", stack, "--no-select"], stack, options);
-    if (code !== 0 && !/already exists/.test(stderr)) throw failure("engine", stderr);
+    if (code === 0 || /already exists/.test(stderr)) return;
+    throw failure(kindOf(stderr) === "locked" ? "locked" : "engine", stderr);
   }
 
   async up(run: ProgramRun): Promise<EngineResult> {
@@ -135,7 +134,11 @@ export class PulumiEngine implements Engine {
 
   async unlock(stack: string, options: CommandOptions = {}): Promise<void> {
     const { code, stderr } = await this.#command(["cancel", "--yes", "--stack", stack], stack, options);
-    if (code !== 0 && kindOf(stderr) !== "no-stack") throw failure("engine", stderr);
+    if (code === 0) return;
+    if (kindOf(stderr) !== "no-stack") throw failure("engine", stderr);
+    // Making a stack takes its lock as well: whoever died at that has left one of a stack that does not exist, and the
+    // CLI has no command for it.
+    await this.#backend(() => this.#fence?.removeLocks(stack));
   }
 
   async close(): Promise<void> {
@@ -191,6 +194,14 @@ export class PulumiEngine implements Engine {
       const next = this.#waiting.shift();
       if (next === undefined) this.#free.push(slot);
       else next(slot);
+    }
+  }
+
+  async #backend(work: () => Promise<void> | undefined): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      throw failure("engine", `the state backend does not answer: ${(error as Error).message}`);
     }
   }
 

@@ -59,6 +59,11 @@ export class StateFence {
     }
   }
 
+  /** Removes the engine's locks of a stack, also of one that does not exist. Only when their owner is proven dead. */
+  async removeLocks(stack: string): Promise<void> {
+    await this.#pool.query(removal(this.#table), [`.pulumi/locks/${stack}/`]);
+  }
+
   async close(): Promise<void> {
     await this.#pool.end();
   }
@@ -109,6 +114,11 @@ const FUNCTION = `
     end if;
     return null;
   end $$`;
+
+// The engine puts the path of its address before its keys.
+function removal(table: string): string {
+  return `delete from ${pg.escapeIdentifier(table)} where position($1 in key) > 0`;
+}
 
 function trigger(table: string): string {
   return `create trigger odoosaas_fence_1 before insert or update or delete on ${pg.escapeIdentifier(table)}
