@@ -118,8 +118,14 @@ install_missing() {
   run_odoo --without-demo=all --stop-after-init --no-http "${options[@]}" </dev/null
 }
 
-# Odoo's own command line on the tenant's database, as the tenant's role. The password is in a file only Odoo reads.
+# Odoo's own command line on the tenant's database, as the tenant's role: a subcommand or none, then options. The
+# password is in a file only Odoo reads.
 run_odoo() {
+  local subcommand=()
+  if [[ $1 != -* ]]; then
+    subcommand=("$1")
+    shift
+  fi
   local config=/run/odoosaas/$DATABASE.conf
   install -d -m 0711 /run/odoosaas
   install -m 0600 -o "$ODOO_USER" /dev/null "$config"
@@ -129,7 +135,7 @@ run_odoo() {
       "$POSTGRES_HOST" "$POSTGRES_PORT" "$ROLE" "$ROLE_PASSWORD" "$POSTGRES_SSLMODE"
   } >"$config"
   local log=/run/odoosaas/$DATABASE.log status=0
-  runuser -u "$ODOO_USER" -- odoo "${ODOO_SUBCOMMAND[@]}" -c "$config" -d "$DATABASE" "$@" >"$log" 2>&1 || status=$?
+  runuser -u "$ODOO_USER" -- odoo "${subcommand[@]}" -c "$config" -d "$DATABASE" "$@" >"$log" 2>&1 || status=$?
   rm -f "$config"
   if [ "$status" -ne 0 ] || grep -q ' CRITICAL ' "$log"; then
     tail -n 30 "$log" >&2
@@ -137,14 +143,13 @@ run_odoo() {
   fi
   rm -f "$log"
 }
-ODOO_SUBCOMMAND=()
 
 # Once in a database's life: what makes it this tenant's. Afterwards only what the platform decides is kept up, never
 # what the customer may have changed (password, language, company).
 give_identity() {
   export ADMIN_LOGIN ADMIN_PASSWORD_HASH BASE_URL COMPANY_NAME LANGUAGE COUNTRY
   if [ "$ODOO_IDENTITY" = shell ] && [ "$(is_initialised)" != t ]; then
-    identity_script | ODOO_SUBCOMMAND=(shell) run_odoo --no-http
+    identity_script | run_odoo shell --no-http
   fi
   owner_sql "$DATABASE" <<'SQL'
 \set login `printenv ADMIN_LOGIN`
