@@ -55,9 +55,11 @@ async function repairState(run: Run, stack: string, found: Findings): Promise<Ad
     await recordRepair(run.io.db, run.lease, run.io.worker, "repair", summary(repair));
     run.recorder.phase("repair", summary(repair));
     // Saving a state takes the stack's lock, which the interrupted run may have left behind.
-    await withStaleLockBroken(run, () =>
-      run.io.engine.importState(stack, repairedState(state, repair), { signal: run.signal, fence: fenceOf(run.lease) }),
-    );
+    await withStaleLockBroken(run, () => {
+      run.lease.assertHeld();
+      const rights = { signal: run.signal, fence: fenceOf(run.lease) };
+      return run.io.engine.importState(stack, repairedState(state, repair), rights);
+    });
   }
   if (Object.keys(repair.adopt).length > 0) run.recorder.phase("adopt", { ...repair.adopt });
   return repair.adopt;

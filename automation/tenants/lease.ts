@@ -21,6 +21,11 @@ export interface Lease<Row extends StackRow = StackRow> {
   readonly takenOver: boolean;
   /** The row as it was when the lease was taken. */
   readonly row: Row;
+  /**
+   * Throws Fenced when the lease is lost, or its time is up by this machine's clock, whether or not that was noticed
+   * yet. To be called right before what the signal could not stop any more.
+   */
+  assertHeld(): void;
   release(): Promise<void>;
 }
 
@@ -85,6 +90,10 @@ export async function acquireLease<Row extends StackRow>(
     signal: lost.signal,
     takenOver,
     row,
+    assertHeld() {
+      if (performance.now() > good) lose();
+      lost.signal.throwIfAborted();
+    },
     async release() {
       clearInterval(heartbeat);
       await db.query(RELEASE(table), [id, token]);

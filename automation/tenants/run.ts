@@ -130,6 +130,7 @@ export async function withStaleLockBroken<T>(run: Run, work: () => Promise<T>): 
     if (!locks.every((lock) => isLeftBehind(lock, ended))) throw error;
     await recordRepair(run.io.db, run.lease, run.io.worker, "unlock", { locks });
     run.recorder.phase("unlock", { locks });
+    run.lease.assertHeld();
     await run.io.engine.unlock(run.target.stack, { signal: run.signal, fence: fenceOf(run.lease) });
     return work();
   }

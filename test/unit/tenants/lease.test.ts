@@ -39,6 +39,17 @@ test("a lease stays while its holder lives, however long the work takes", async 
   await lease?.release();
 });
 
+test("a holder that was frozen until its time was up knows so at once, before its heartbeat has told", async () => {
+  const { db, tenant } = world();
+  const { id } = await tenant();
+  const lease = await acquireLease(db, TENANT_TABLE, id, "frozen", 1);
+  lease?.assertHeld();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_100); // nothing else of this process runs meanwhile
+  assert.throws(() => lease?.assertHeld(), Fenced);
+  assert.equal(lease?.signal.aborted, true);
+  await lease?.release();
+});
+
 test("a lease that ran out is taken over, and whoever held it may not write any more", async () => {
   const { db, tenant } = world();
   const { id } = await tenant();
