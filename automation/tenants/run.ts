@@ -39,8 +39,6 @@ export interface ProgramChoice {
   readonly adopt: Adoption;
   /** See components/tenant/tenant.ts. Default false. */
   readonly passwordByHost?: boolean;
-  /** Visitors of a tenant are shut out, whatever its wish. Default false. */
-  readonly closed?: boolean;
 }
 
 /** What a row asks for: a stack, and how it is looked for and proven. */

@@ -20,7 +20,8 @@ export function stackSettings(tenant: Tenant): TenantSettings {
     language,
     country,
     customDomains: customDomains ?? [],
-    suspended: tenant.wanted === "suspended",
+    // An update that goes before a deletion must not let visitors in again.
+    suspended: tenant.wanted !== "active",
     secretGeneration: secretGeneration ?? {},
   };
   const read = TenantSettings.safeParse(

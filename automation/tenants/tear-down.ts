@@ -40,9 +40,9 @@ async function isOutdated({ lease, platform, io, target, signal }: Run): Promise
   return (state?.deployment.resources ?? []).some(({ type }) => type === target.component);
 }
 
-/** A deletion works with what the state holds. Visitors stay shut out meanwhile. */
+/** A deletion works with what the state holds. */
 async function renewCredentials(run: Run): Promise<void> {
-  await update(run, { adopt: {}, closed: true });
+  await update(run, { adopt: {} });
   await recordCredentials(run.io.db, run.lease, credentialsId(run.platform));
 }
 

@@ -31,12 +31,7 @@ export const TENANTS: StackKind<Tenant> = {
       secrets: secretsOf(platform, settings),
       config: stackConfig(settings, io.platformStack),
       component: "odoosaas:tenant:Tenant",
-      program: ({ adopt, passwordByHost = false, closed = false }) => [
-        platform,
-        closed ? { ...settings, suspended: true } : settings,
-        adopt,
-        passwordByHost,
-      ],
+      program: ({ adopt, passwordByHost = false }) => [platform, settings, adopt, passwordByHost],
       look: () => clouds.look(settings),
       prove: (run, { found }) => prove(run, settings, host, found),
     };

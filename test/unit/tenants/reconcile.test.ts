@@ -4,6 +4,7 @@ import { EngineFailure } from "../../../automation/engine/engine.ts";
 import { acquireLease } from "../../../automation/tenants/lease.ts";
 import { TENANT_TABLE } from "../../../automation/tenants/tenant-rows.ts";
 import { reconcile } from "../../../automation/tenants/reconcile.ts";
+import type { TenantSettings } from "../../../components/settings/tenant-settings.ts";
 import { BY, everythingOf, failOnce, noResult, useWorld } from "./world.ts";
 
 const world = useWorld();
@@ -189,6 +190,8 @@ test("what an interrupted run made is completed before it is deleted, so that it
     `up ${subdomain}`,
     `destroy ${subdomain}`,
   ]);
+  const completed = engine.runs.at(-1)?.program[1] as TenantSettings;
+  assert.deepEqual([completed.subdomain, completed.suspended], [subdomain, true], "visitors stay shut out");
   assert.equal((await tenants.get(id))?.state, "deleted");
 });
 
