@@ -29,7 +29,6 @@ export interface ProbeOptions {
   edgeAddress?: string | undefined;
   /** Milliseconds until it gives up. Default 60 s: Odoo's first page on a busy host. */
   deadlineMs?: number | undefined;
-  intervalMs?: number | undefined;
 }
 
 /** Undefined when the tenant is as expected; otherwise what is not, in words. */
@@ -46,16 +45,25 @@ const ONE_REQUEST_MS = 20_000;
 export function edgeProbe(options: ProbeOptions = {}): Probe {
   const ask = asker(options.edgeAddress);
   return async (request) => {
-    const deadline = performance.now() + (options.deadlineMs ?? 60_000);
+    const began = performance.now();
+    const deadline = began + (options.deadlineMs ?? 60_000);
     for (;;) {
       const problem = await look(request, ask).catch(
         (error: unknown) => `the edge does not answer: ${(error as Error).message}`,
       );
       if (problem === undefined || performance.now() > deadline) return problem;
       request.signal?.throwIfAborted();
-      await setTimeout(options.intervalMs ?? 50);
+      await setTimeout(pauseAfter(performance.now() - began));
     }
   };
+}
+
+/**
+ * Milliseconds until the next look, so many after the first: quick at first, since most tenants are there within a second
+ * and their customers wait; then ever slower, at most once a second, since each look goes through Cloudflare to the host.
+ */
+export function pauseAfter(elapsedMs: number): number {
+  return Math.min(1_000, Math.max(50, elapsedMs / 20));
 }
 
 type Ask = (

@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { test, type TestContext } from "node:test";
-import { edgeProbe } from "../../../automation/tenants/probe.ts";
+import { edgeProbe, pauseAfter } from "../../../automation/tenants/probe.ts";
 
 const LOGIN = '<form><input type="text" name="login"/><input type="password" name="password"/></form>';
 type Answers = Record<string, [number, string?]>;
@@ -55,6 +55,14 @@ test("a tenant that serves its own login page, closed manager and live route pas
   assert.equal(await probe({ ...request, login: { login: "a", password: "b" } }), undefined);
 });
 
+test("looks are quick while most tenants come up, then ever slower: what never answers is not flooded", () => {
+  const looks: number[] = [];
+  for (let at = 0; at < 90_000; at += pauseAfter(at)) looks.push(at);
+  assert.equal(looks.filter((at) => at < 1_000).length, 20);
+  assert.ok(looks.length < 160, String(looks.length));
+  assert.equal(pauseAfter(89_000), 1_000);
+});
+
 test("a suspended tenant passes when visitors get 503, and only then", async (t) => {
   const suspended = edgeProbe({ edgeAddress: await edge(t, { "/web/login": [503] }), deadlineMs: 0 });
   assert.equal(await suspended({ ...request, expect: "suspended" }), undefined);
@@ -68,7 +76,7 @@ test("it looks again until the tenant is there", async (t) => {
     const [status, body] = (asked += 1) < 4 ? [530, "error code: 1033"] : (HEALTHY[req.url ?? ""] ?? [404]);
     res.writeHead(status).end(body);
   });
-  assert.equal(await edgeProbe({ edgeAddress: address, deadlineMs: 5_000, intervalMs: 1 })(request), undefined);
+  assert.equal(await edgeProbe({ edgeAddress: address, deadlineMs: 5_000 })(request), undefined);
 });
 
 test("the edge is asked by the tenant's public name, and a WebSocket is really opened", async (t) => {
