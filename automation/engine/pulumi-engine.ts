@@ -110,7 +110,10 @@ export class PulumiEngine implements Engine {
   async exportState(stack: string, options: ExportOptions = {}): Promise<Deployment | undefined> {
     const args = ["stack", "export", "--stack", stack, ...(options.showSecrets === true ? ["--show-secrets"] : [])];
     const { code, stdout, stderr } = await this.#command(args, stack, { signal: options.signal });
-    if (code === 0) return JSON.parse(stdout) as Deployment;
+    if (code === 0) {
+      const { deployment, ...rest } = JSON.parse(stdout) as Omit<Deployment, "deployment"> & Exported;
+      return { ...rest, deployment: deployment ?? {} }; // null of a stack that was never updated
+    }
     if (kindOf(stderr) === "no-stack") return undefined;
     throw failure("engine", stderr);
   }
@@ -226,6 +229,10 @@ export class PulumiEngine implements Engine {
       await work.remove();
     }
   }
+}
+
+interface Exported {
+  readonly deployment: Deployment["deployment"] | null;
 }
 
 function resultOf(

@@ -69,3 +69,8 @@ test("the lock of a stack that does not exist is removed, and no other", async (
     [keys[2]],
   );
 });
+
+test("a stack that was made and never updated has an empty state", async (t) => {
+  const engine = await engineWith(t, `echo '{"version": 3, "deployment": null}'`, "file:///nowhere");
+  assert.deepEqual(await engine.exportState(STACK), { version: 3, deployment: {} });
+});
