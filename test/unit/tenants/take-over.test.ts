@@ -111,7 +111,7 @@ test("a run whose end could not be recorded is looked after by the next one, tho
   const { id } = await tenant();
   await reconcile(id, worker());
   await tenants.changeWish(id, { planType: "business" }, BY);
-  const away: typeof db = Object.create(db);
+  const away = Object.create(db) as typeof db;
   engine.during = async () => {
     engine.during = async () => {};
     away.transaction = async () => Promise.reject(new Error("Connection terminated unexpectedly"));
