@@ -8,6 +8,7 @@ import { migrate } from "./db/migrate.ts";
 import { installedEngine } from "./engine/installed-engine.ts";
 import { warmUp } from "./engine/warm-up.ts";
 import { serveHealth } from "./health-server.ts";
+import { prune } from "./pruning.ts";
 import { BossQueue } from "./queue/boss-queue.ts";
 import type { ReadinessCheck } from "./readiness.ts";
 import { LiveSecrets } from "./secrets/live-secrets.ts";
@@ -22,6 +23,8 @@ import { PlatformSource } from "./tenants/platform-source.ts";
 import { edgeProbe } from "./tenants/probe.ts";
 import { DatabaseTunnels } from "./tunnels/database-tunnels.ts";
 import { type RunningWorker, startWorker } from "./worker.ts";
+
+const PRUNED_EVERY_MS = 3_600_000;
 
 /**
  * Starts the process's role, and resolves when it has been told to stop and has stopped. It listens as soon as events
@@ -175,7 +178,9 @@ export async function serve(settings: ServerSettings, log: Logger, stopping: Abo
           sweep: settings.sweepSeconds * 1_000,
           stripeCatchUp: settings.stripe.catchUpSeconds * 1_000,
           stripeClocks: settings.stripe.clocksSeconds * 1_000,
+          prune: PRUNED_EVERY_MS,
         },
+        prune: () => prune(db, settings.engine.backendUrl, settings.kept),
       });
     }
     log.info({ url, worker, parallelism: engine?.parallelism ?? 0, pulumi: engine?.version }, "listening");

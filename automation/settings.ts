@@ -4,6 +4,7 @@ import { z } from "zod";
 import { SettingsError } from "../components/field-error.ts";
 import { ApiEnvironment, type ApiSettings, apiSettings, CheckedApiEnvironment } from "./api/settings.ts";
 import type { BudgetLimit } from "./cloudflare/budget.ts";
+import type { Kept } from "./pruning.ts";
 import { TelemetryEnvironment, type TelemetrySettings, telemetrySettings } from "./telemetry/settings.ts";
 import { StripeEnvironment, type StripeSettings, stripeSettings } from "./stripe/settings.ts";
 
@@ -59,8 +60,11 @@ const CoreEnvironment = z.object({
   PROBE_SECONDS: z.coerce.number().int().min(1).default(90),
   /** Pause between two looks for tenants that are due. */
   SWEEP_SECONDS: z.coerce.number().min(0.2).default(5),
-  /** Updates kept in the history of each stack. */
+  /** Updates kept in the history of each stack, where the state backend is PostgreSQL. */
   HISTORY_KEPT: z.coerce.number().int().min(1).default(5),
+  OPERATIONS_KEPT_DAYS: z.coerce.number().int().min(1).max(3_650).default(90),
+  /** More than the 30 days for which Stripe lists them: what it lists and is not here counts as missed. */
+  STRIPE_EVENTS_KEPT_DAYS: z.coerce.number().int().min(31).max(3_650).default(90),
   /** Port for /livez and /readyz of a process that is a worker only. Default none. */
   HEALTH_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
   /** Seconds for running work to end after SIGTERM, before it is stopped. */
@@ -79,7 +83,6 @@ export interface ServerSettings {
     readonly home: string;
     readonly parallelism: number;
     readonly keepProviders: readonly string[];
-    readonly historyKept: number;
   };
   /** Full name. */
   readonly platformStack: string;
@@ -87,6 +90,7 @@ export interface ServerSettings {
   readonly logLevel: string;
   readonly limits: { readonly perHost: number; readonly perPostgres: number };
   readonly cloudflareLimit: BudgetLimit;
+  readonly kept: Kept;
   readonly probeSeconds: number;
   readonly sweepSeconds: number;
   readonly healthPort: number | undefined;
@@ -125,7 +129,6 @@ export function readSettings(env: Environment): ServerSettings {
       home: core.PULUMI_HOME ?? `${env["HOME"] ?? "/root"}/.pulumi`,
       parallelism: core.ENGINE_PARALLELISM ?? defaultParallelism(availableParallelism(), freemem()),
       keepProviders: core.ENGINE_KEEP_PROVIDERS,
-      historyKept: core.HISTORY_KEPT,
     },
     platformStack: core.PLATFORM_STACK.includes("/")
       ? core.PLATFORM_STACK
@@ -134,6 +137,11 @@ export function readSettings(env: Environment): ServerSettings {
     logLevel: core.LOG_LEVEL,
     limits: { perHost: core.RECONCILES_PER_HOST, perPostgres: core.RECONCILES_PER_POSTGRES },
     cloudflareLimit: { calls: core.CLOUDFLARE_CALLS, windowSeconds: core.CLOUDFLARE_WINDOW_SECONDS },
+    kept: {
+      historyPerStack: core.HISTORY_KEPT,
+      operationDays: core.OPERATIONS_KEPT_DAYS,
+      stripeEventDays: core.STRIPE_EVENTS_KEPT_DAYS,
+    },
     probeSeconds: core.PROBE_SECONDS,
     sweepSeconds: core.SWEEP_SECONDS,
     healthPort: core.HEALTH_PORT,

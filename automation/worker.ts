@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { Database } from "./db/database.ts";
+import type { Pruned } from "./pruning.ts";
 import { withPermit } from "./queue/permits.ts";
 import type { BossQueue } from "./queue/boss-queue.ts";
 import { Priority } from "./queue/queue.ts";
@@ -23,7 +24,9 @@ export interface WorkerParts {
   readonly log: Logger;
   readonly limits: { readonly perHost: number; readonly perPostgres: number };
   /** Milliseconds. */
-  readonly every: { readonly sweep: number; readonly stripeCatchUp: number; readonly stripeClocks: number };
+  readonly every: Readonly<Record<"sweep" | "stripeCatchUp" | "stripeClocks" | "prune", number>>;
+  /** Removes what is older than it is kept. */
+  readonly prune: () => Promise<Pruned>;
 }
 
 export interface RunningWorker {
@@ -80,6 +83,12 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
       () => sweepClocks(stripe),
       leave.signal,
       failed("the clocks could not be looked at"),
+    ),
+    repeat(
+      parts.every.prune,
+      async () => log.debug(await parts.prune(), "pruned"),
+      leave.signal,
+      failed("what is too old could not be removed"),
     ),
   ];
   return {

@@ -1,5 +1,6 @@
 import pg from "pg";
 import type { Fence } from "./engine.ts";
+import { type StateTable, stateTable } from "./state-table.ts";
 
 /** Seen in pg_locks: one process at a time installs. */
 const INSTALLING = 0x0d01;
@@ -18,15 +19,12 @@ export class StateFence {
   readonly #log: (line: string) => void;
   #installed: Promise<boolean> | undefined;
 
-  private constructor(backend: URL, log: (line: string) => void) {
-    this.#url = backend.href;
+  private constructor(backendUrl: string, table: StateTable, log: (line: string) => void) {
+    this.#url = new URL(backendUrl).href;
     this.#log = log;
-    // The engine's own parameter: it is none of PostgreSQL's.
-    const server = new URL(backend);
-    this.#table = server.searchParams.get("table") ?? "pulumi_state";
-    server.searchParams.delete("table");
+    this.#table = table.name;
     this.#pool = new pg.Pool({
-      connectionString: server.href,
+      connectionString: table.url,
       application_name: "odoosaas-fence",
       max: 2,
       idleTimeoutMillis: 60_000,
@@ -38,7 +36,8 @@ export class StateFence {
 
   /** Undefined for backends other than PostgreSQL: nothing but the engine's guard protects those. */
   static of(backendUrl: string, log: (line: string) => void = () => {}): StateFence | undefined {
-    return /^postgres(ql)?:/.test(backendUrl) ? new StateFence(new URL(backendUrl), log) : undefined;
+    const table = stateTable(backendUrl);
+    return table && new StateFence(backendUrl, table, log);
   }
 
   /** The backend's URL for a run with that right. */
