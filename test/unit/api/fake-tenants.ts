@@ -8,6 +8,7 @@ import {
   UnknownPlan,
   UnknownTenant,
 } from "../../../automation/tenants/errors.ts";
+import { operationById } from "../../../automation/tenants/operation-rows.ts";
 import {
   isFinished,
   type Operation,
@@ -164,7 +165,8 @@ export class FakeTenants implements Tenants {
   }
 
   async operation(id: number): Promise<Operation | undefined> {
-    return this.allOperations.find((operation) => operation.id === id);
+    const own = this.allOperations.find((operation) => operation.id === id);
+    return own ?? (this.database && operationById(this.database, id)); // a standalone tunnel's is in the database
   }
 
   async *watchOperation(id: number, after = 0, signal?: AbortSignal): AsyncIterable<OperationEvent> {

@@ -151,6 +151,17 @@ test("a request that died with its process goes on with what it had begun, once 
   assert.deepEqual([retried.status, retried.at("tenant.id"), retried.at("operation.id")], [202, 1, 1]);
 });
 
+test("a tunnel that was begun is told of again, not refused as its own", async (t) => {
+  const api = await startTestApi(t);
+  const body = { subscription_id: "sub_shop", container_id: 105, local_port: 8090, hostname: "shop.example.com" };
+  const first = await api.call("POST", "/api/tunnels", { body, ...keyed("k1") });
+  assert.equal(first.status, 202);
+  await api.database.query("update idempotency_keys set status = null, created_at = now() - interval '60 seconds'");
+  const again = await api.call("POST", "/api/tunnels", { body, ...keyed("k1") });
+  assert.deepEqual([again.status, again.at("operation.id")], [202, first.at("operation.id")]);
+  assert.equal((await api.database.query("select 1 from operations")).rowCount, 1);
+});
+
 test("keys are forgotten after a day, and a key must be one word", async (t) => {
   const api = await startTestApi(t);
   await api.call("POST", "/api/tenants", { body: ACME, ...keyed("k1") });
