@@ -53,7 +53,8 @@ function targetOf(tenant: Tenant, platform: Places): ProbeTarget {
     key: tunnelName(tenant.subdomain),
     url: tenant.tunnelUrl ?? publicUrl(platform, hostname(tenant.subdomain, platform.domain)),
     path: PROBE_PATH,
-    ...(tenant.state === "suspended"
+    // By what a run has last made of it: a failed one may be neither here nor there.
+    ...(tenant.convergedState === "suspended"
       ? { expectStatus: 503 }
       : { expectStatus: 200, row: { table: "tenant_deployments", id, active, updatedAt } }),
   };

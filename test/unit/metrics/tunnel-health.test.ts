@@ -135,8 +135,16 @@ test("tunnels are probed of tenants that have been ready and are not going", asy
   const ready = { readyAt: new Date(), tunnelUrl: null };
   const rows = [
     aTenant({ id: 1, subdomain: "acme", state: "active", ...ready }),
-    aTenant({ id: 2, subdomain: "late", state: "suspended", wanted: "suspended", ...ready }),
+    aTenant({
+      id: 2,
+      subdomain: "late",
+      state: "suspended",
+      convergedState: "suspended",
+      wanted: "suspended",
+      ...ready,
+    }),
     aTenant({ id: 3, subdomain: "sick", state: "failed", ...ready, tunnelUrl: "http://sick.odoo.localhost:8080" }),
+    aTenant({ id: 7, subdomain: "unpaid", state: "stalled", convergedState: "suspended", ...ready }),
     aTenant({ id: 4, subdomain: "fresh", state: "failed" }),
     aTenant({ id: 5, subdomain: "going", state: "active", wanted: "deleted", ...ready }),
     aTenant({ id: 6, subdomain: "new", state: "provisioning" }),
@@ -159,6 +167,7 @@ test("tunnels are probed of tenants that have been ready and are not going", asy
       ["acme-tunnel", "https://acme.example.com", 200],
       ["late-tunnel", "https://late.example.com", 503],
       ["sick-tunnel", "http://sick.odoo.localhost:8080", 200],
+      ["unpaid-tunnel", "https://unpaid.example.com", 503],
     ],
   );
 });
