@@ -1,5 +1,6 @@
 import { type Db, type Job, PgBoss, type QueueOptions, type WorkOptions } from "pg-boss";
 import type { Database, Queryable, Transaction } from "../db/database.ts";
+import type { DueRow } from "../tenants/due.ts";
 import { hasFlag, setFlag } from "./flags.ts";
 import { type DeadLetter, Priority, type Queue, type QueueDepth } from "./queue.ts";
 
@@ -118,18 +119,18 @@ export class BossQueue implements Queue {
     tenants,
     tunnels,
   }: {
-    readonly tenants: readonly Due[];
-    readonly tunnels: readonly Due[];
+    readonly tenants: readonly DueRow[];
+    readonly tunnels: readonly DueRow[];
   }): Promise<void> {
-    const job = (data: ReconcileJob, containerId: number) => ({
+    const job = (data: ReconcileJob, { containerId, awaited }: DueRow) => ({
       data,
       singletonKey: keyOf(data),
-      priority: Priority.background,
+      priority: awaited ? Priority.customer : Priority.background,
       group: { id: `host-${containerId}` },
     });
     const jobs = [
-      ...tenants.map(({ id, containerId }) => job({ tenantId: id }, containerId)),
-      ...tunnels.map(({ id, containerId }) => job({ tunnelId: id }, containerId)),
+      ...tenants.map((due) => job({ tenantId: due.id }, due)),
+      ...tunnels.map((due) => job({ tunnelId: due.id }, due)),
     ];
     if (jobs.length > 0) await this.#boss.insert("reconcile", jobs);
   }
@@ -248,7 +249,6 @@ export class BossQueue implements Queue {
 /** Whose stack is to be run; a tunnel's is a container's own. */
 type ReconcileJob = { readonly tenantId: number } | { readonly tunnelId: number };
 type JobGroup = { readonly group?: { readonly id: string } };
-type Due = { readonly id: number; readonly containerId: number };
 
 function keyOf(job: ReconcileJob): string {
   return "tunnelId" in job ? `tunnel-${job.tunnelId}` : String(job.tenantId);

@@ -201,6 +201,33 @@ test("a sweep queues what is due: not the converged, paused, stalled, waiting, d
   assert.ok(due !== again);
 });
 
+test("the sweep lets customers who wait to be let in go before all else that is due", async () => {
+  await db.query("update tenant_deployments set observed_generation = generation");
+  await db.query("delete from pgboss.job");
+  const ids = [await tenant(), await tenant(), await tenant(), await tenant()];
+  const [changed, resumed, fresh, leaving] = ids;
+  await db.query("update tenant_deployments set ready_at = now(), converged_state = 'active' where id = any($1)", [
+    [changed, leaving],
+  ]);
+  await db.query("update tenant_deployments set ready_at = now(), converged_state = 'suspended' where id = $1", [
+    resumed,
+  ]);
+  await db.query("update tenant_deployments set wanted = 'deleted', ready_at = null where id = $1", [leaving]);
+  await sweep(db, queue);
+  const { rows } = await db.query<{ id: number; priority: number }>(
+    "select singleton_key::int as id, priority from pgboss.job where name = 'reconcile' order by id",
+  );
+  assert.deepEqual(
+    rows.map(({ id, priority }) => [id, priority]),
+    [
+      [changed, Priority.background],
+      [resumed, Priority.customer],
+      [fresh, Priority.customer],
+      [leaving, Priority.background],
+    ],
+  );
+});
+
 test("stopping lets running work end", async (t) => {
   const id = await tenant();
   const begun = Promise.withResolvers<void>();
