@@ -59,7 +59,7 @@ SQL
   (
     umask 077
     mkdir -p "$directory.part"
-    cd "$directory.part"
+    cd "$directory.part" || exit 1
     as_owner pg_dump --format=custom --no-owner --file=database.dump "$DATABASE"
     pg_restore --list database.dump >contents.txt
     if [ -d "$ODOO_DATA/filestore/$DATABASE" ]; then
