@@ -5,7 +5,7 @@ import type { OperationKind } from "../tenants/operation.ts";
  * What a run reserves before it begins: what it makes at most when nothing goes wrong, our own looks included. The test
  * of the budget compares them with the calls that the emulator counts.
  */
-export const RESERVED: Readonly<Record<Exclude<OperationKind, "repair" | "restart">, number>> = {
+export const RESERVED: Readonly<Record<OperationKind, number>> = {
   provision: 8,
   update: 7,
   suspend: 3,

@@ -19,7 +19,6 @@ export interface OperationInsert {
   requestId: string | null;
 }
 
-/** By column, so that its index serves. */
 /** The column by which operations belong to it, and its value. */
 export function owned(by: OperationOwner): [column: "tenant_id" | "standalone_tunnel_id", id: number] {
   return "tenantId" in by ? ["tenant_id", by.tenantId] : ["standalone_tunnel_id", by.standaloneTunnelId];
@@ -27,7 +26,7 @@ export function owned(by: OperationOwner): [column: "tenant_id" | "standalone_tu
 
 const SUPERSEDE = (column: string): string => `
   update operations set status = 'superseded', finished_at = now()
-  where ${column} = $1 and status = 'queued' and kind not in ('preview', 'restart')`;
+  where ${column} = $1 and status = 'queued' and kind <> 'preview'`;
 
 const INSERT_OPERATION = (column: string): string => `
   insert into operations (${column}, kind, generation, requested_by, request_id, traceparent)

@@ -21,7 +21,7 @@ export interface Operation {
   readonly error: string | null;
 }
 
-export type OperationKind = "provision" | "update" | "suspend" | "resume" | "delete" | "preview" | "repair" | "restart";
+export type OperationKind = "provision" | "update" | "suspend" | "resume" | "delete" | "preview";
 
 /** `superseded`: a newer wish came before it began, and its operation does this one's work too. */
 export type OperationStatus = "queued" | "running" | "succeeded" | "failed" | "stalled" | "superseded";

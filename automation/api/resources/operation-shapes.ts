@@ -2,16 +2,7 @@ import { z } from "zod";
 import type { Operation } from "../../tenants/operation.ts";
 import { iso, NullableTimestamp, Timestamp } from "./fields.ts";
 
-export const OPERATION_KINDS = [
-  "provision",
-  "update",
-  "suspend",
-  "resume",
-  "delete",
-  "preview",
-  "repair",
-  "restart",
-] as const;
+export const OPERATION_KINDS = ["provision", "update", "suspend", "resume", "delete", "preview"] as const;
 export const OPERATION_STATUSES = ["queued", "running", "succeeded", "failed", "stalled", "superseded"] as const;
 
 /** The short form that comes with an accepted change. */

@@ -131,7 +131,7 @@ export class FakeTenants implements Tenants {
 
   async retry(id: number, by: Actor, options?: ChangeOptions): Promise<Accepted> {
     this.calls.push({ method: "retry", by, options });
-    return this.#accepted(this.#begin(this.#present(id, options), "repair"), options);
+    return this.#accepted(this.#begin(this.#present(id, options), "update"), options);
   }
 
   readonly rotations: { id: number; secrets: readonly RotatableSecret[] }[] = [];

@@ -215,7 +215,7 @@ test("a tenant is suspended, resumed, paused, retried, previewed and deleted", a
   assert.deepEqual([resumed.at("tenant.wanted"), resumed.at("tenant.wanted_reason")], ["active", null]);
   assert.equal((await api.call("POST", "/api/tenants/1/pause")).at("tenant.paused"), true);
   assert.equal((await api.call("POST", "/api/tenants/1/unpause")).at("tenant.paused"), false);
-  assert.equal((await api.call("POST", "/api/tenants/1/retry", wait)).at("operation.kind"), "repair");
+  assert.equal((await api.call("POST", "/api/tenants/1/retry", wait)).at("operation.kind"), "update");
   const preview = await api.call("POST", "/api/tenants/1/preview", wait);
   assert.deepEqual(
     [preview.status, preview.at("operation.kind"), preview.at("operation.seconds")],
