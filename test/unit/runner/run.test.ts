@@ -90,18 +90,23 @@ test("a process that a host test leaves running fails the run and is ended", onl
   assert.ok(!existsSync(commandLine) || readFileSync(commandLine, "utf8") === "");
 });
 
-test("an interrupted host test undoes what it made, and no further file starts", onlyWithHost, async (t) => {
-  const file = (name: string): string => `import { undoAfter } from "../undo.ts";
+test(
+  "interrupted host tests, two side by side, undo what they made, and no further file starts",
+  onlyWithHost,
+  async (t) => {
+    const file = (name: string): string => `import { undoAfter } from "../undo.ts";
     test("takes long", async (t) => { undoAfter(t, async () => { await setTimeout(100); writeFileSync("${name}-undone", ""); }); writeFileSync("${name}-made", ""); await setTimeout(60_000); });`;
-  const run = runner(t, { "e2e/a.test.ts": file("a"), "e2e/b.test.ts": file("b") });
-  await until("the first file's test", () => existsSync(join(run.root, "a-made")), Boolean);
-  run.child.kill("SIGINT");
-  const { lines, code } = await run.ended;
-  assert.ok(existsSync(join(run.root, "a-undone")));
-  assert.ok(!existsSync(join(run.root, "b-made")));
-  assert.match(lines.at(-1) ?? "", /^0 passed, \d failed$/);
-  assert.equal(code, 1);
-});
+    const run = runner(t, { "e2e/a.test.ts": file("a"), "e2e/b.test.ts": file("b"), "e2e/c.test.ts": file("c") });
+    const exists = (name: string): boolean => existsSync(join(run.root, name));
+    await until("both files' tests", () => exists("a-made") && exists("b-made"), Boolean);
+    run.child.kill("SIGINT");
+    const { lines, code } = await run.ended;
+    assert.ok(exists("a-undone") && exists("b-undone"));
+    assert.ok(!exists("c-made"));
+    assert.match(lines.at(-1) ?? "", /^0 passed, \d failed$/);
+    assert.equal(code, 1);
+  },
+);
 
 interface Run {
   readonly root: string;
