@@ -18,7 +18,7 @@ import { redactor } from "./redact.ts";
 import { RunLog } from "./run-log.ts";
 import { Slot } from "./slot.ts";
 import { StateFence } from "./state-fence.ts";
-import { makeWorkDir, type SecretsSettings } from "./workspace.ts";
+import { makeWorkDir, removeAbandonedWorkDirs, type SecretsSettings } from "./workspace.ts";
 
 export interface PulumiEngineOptions {
   /** Path of the CLI, or its name on PATH. */
@@ -65,7 +65,10 @@ export class PulumiEngine implements Engine {
 
   /** Starts threads and providers, so that the first tenant does not wait for them. */
   async warm(): Promise<void> {
-    await Promise.all(this.#slots.map((slot) => slot.warm()));
+    const tidied = removeAbandonedWorkDirs().catch((error: unknown) =>
+      this.#log(`directories of earlier runs could not be removed: ${(error as Error).message}`),
+    );
+    await Promise.all([tidied, ...this.#slots.map((slot) => slot.warm())]);
   }
 
   async raiseFence(fence: Fence): Promise<void> {

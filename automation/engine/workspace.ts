@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -10,6 +10,10 @@ export type SecretsSettings =
   | { provider: "passphrase"; salt?: string }
   /** `awskms://...`, `gcpkms://...`, `azurekeyvault://...`, `hashivault://...` */
   | { provider: "cloud"; url: string; encryptedKey: string };
+
+const PREFIX = "odoosaas-run-";
+/** Milliseconds after which nobody needs a run's directory any more: far above any run. */
+const ABANDONED_AFTER_MS = 86_400_000;
 
 /** A directory as the CLI expects to find around a stack, for one run. */
 export interface WorkDir {
@@ -23,13 +27,24 @@ export async function makeWorkDir(
   secrets: SecretsSettings,
   config: Readonly<Record<string, unknown>> = {},
 ): Promise<WorkDir> {
-  const path = await mkdtemp(join(tmpdir(), "odoosaas-run-")); // 0700
+  const path = await mkdtemp(join(tmpdir(), PREFIX)); // 0700
   const name = stack.split("/").at(-1) ?? stack;
   await Promise.all([
     writeFile(join(path, "Pulumi.yaml"), JSON.stringify({ name: PROJECT, runtime: "nodejs" }), { mode: 0o600 }),
     writeFile(join(path, `Pulumi.${name}.yaml`), JSON.stringify({ ...secretsLines(secrets), config }), { mode: 0o600 }),
   ]);
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Removes the directories that servers have left which were killed in the middle of runs. */
+export async function removeAbandonedWorkDirs(parent = tmpdir(), now = Date.now()): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(PREFIX)) continue;
+    const path = join(parent, name);
+    const found = await lstat(path).catch(() => undefined);
+    if (found?.isDirectory() !== true || found.uid !== process.getuid?.()) continue;
+    if (now - found.mtimeMs > ABANDONED_AFTER_MS) await rm(path, { recursive: true, force: true });
+  }
 }
 
 function secretsLines(secrets: SecretsSettings): Record<string, string> {
