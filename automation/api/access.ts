@@ -23,6 +23,7 @@ export const ACCESS = {
   "POST /api/tenants/{id}/suspend": "operator",
   "POST /api/tenants/{id}/resume": "operator",
   "POST /api/tenants/{id}/retry": "operator",
+  "POST /api/tenants/{id}/unlock": "operator",
   "POST /api/tenants/{id}/preview": "operator",
   "POST /api/retries": "operator",
   "POST /api/tenants/{id}/pause": "operator",

@@ -73,6 +73,14 @@ export function tenantCommands(program: Command, session: Session): void {
   );
   change(tenants.command("resume <tenant>").description("bring a suspended one back"), session, "POST", "resume");
   retryCommand(tenants, session);
+  change(
+    tenants
+      .command("unlock <tenant>")
+      .description("run it again, and break its stack's locks: whoever made them must be dead"),
+    session,
+    "POST",
+    "unlock",
+  );
   change(tenants.command("preview <tenant>").description("what a run would change"), session, "POST", "preview");
 
   tenants

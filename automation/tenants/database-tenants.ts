@@ -19,7 +19,17 @@ import { rotated, type RotatableSecret, wantedSecrets } from "./rotation.ts";
 import * as rows from "./tenant-rows.ts";
 import { lockPlaces, refuseTunnelsOwn } from "./tunnel-conflicts.ts";
 import type { Tenant, TenantState } from "./tenant.ts";
-import type { Accepted, Actor, ChangeOptions, NewTenant, Page, TenantQuery, Tenants, WishChange } from "./tenants.ts";
+import type {
+  Accepted,
+  Actor,
+  ChangeOptions,
+  NewTenant,
+  Page,
+  RetryOptions,
+  TenantQuery,
+  Tenants,
+  WishChange,
+} from "./tenants.ts";
 import { changedWish, kindOfRun, needsRun } from "./wish.ts";
 
 export interface TenantsOptions {
@@ -116,13 +126,14 @@ export class DatabaseTenants implements Tenants {
     });
   }
 
-  async retry(id: number, by: Actor, options: ChangeOptions = {}): Promise<Accepted> {
+  async retry(id: number, by: Actor, options: RetryOptions = {}): Promise<Accepted> {
     return this.#within(options.tx, async (tx) => {
       const tenant = await locked(tx, id, options.expectedGeneration);
       if (tenant.state === "deleted") throw new TenantIsDeleted(id);
+      if (options.unlock === true) await rows.allowUnlock(tx, id);
       const due = await rows.updateWish(tx, id, changedWish(tenant, {}), true);
       const line = {
-        action: "tenant.retry",
+        action: options.unlock === true ? "tenant.unlock" : "tenant.retry",
         before: { state: tenant.state, reason: tenant.stateReason },
         after: { generation: due.generation },
       };

@@ -190,12 +190,12 @@ const ENDED_RUNS = (column: string): string => `
   select worker, started_at as "startedAt", finished_at as "finishedAt"
   from operations
   where ${column} = $1 and worker is not null and status <> 'running' and started_at is not null
-    and finished_at >= $2::timestamptz - interval '2 seconds'
+    and finished_at >= $2::timestamptz - interval '2 seconds' and coalesce(error, '') not like 'lock-held: %'
   order by id limit 20`;
 
 /**
  * Its owner's runs that have ended, whichever way, at that time or later: whose lock of then may have been left behind.
- * The oldest first, so that no number of failures since then hides the one that left it.
+ * Not those that found it: the lock was another's. The oldest first, so that no number of failures since then hides the one that left it.
  */
 export async function endedRuns(
   db: Queryable,

@@ -5,10 +5,11 @@ export interface Reason {
   /** The next step. */
   readonly remedy: string;
   /**
-   * Whether it is tried again by itself: `soon` for what passes (an outage), `few` times for what may, `never` for what
-   * somebody has to change first. A tenant that is not tried again is stalled.
+   * Whether it is tried again by itself: `soon` for what passes (an outage), `few` times for what may, `many` times (half an
+   * hour) for what somebody is about to end, `never` for what somebody has to change first. A tenant that is not tried
+   * again is stalled.
    */
-  readonly retried: "soon" | "few" | "never";
+  readonly retried: "soon" | "few" | "many" | "never";
 }
 
 export const REASONS = {
@@ -30,8 +31,8 @@ export const REASONS = {
   },
   "lock-held": {
     means: "Somebody else is running this tenant's stack, such as an operator with the CLI.",
-    remedy: "Wait for the other update to end. If it has died, run: pulumi cancel -s <stack>.",
-    retried: "soon",
+    remedy: "Wait for the other update to end, then press Retry. If it has died, press Unlock (tenants unlock).",
+    retried: "many",
   },
   "host-unreachable": {
     means: "The tenant's host does not answer by SSH.",
@@ -138,6 +139,8 @@ export function guideTo(reason: ReasonKey): string {
 
 /** Tries of a reason that may pass before the tenant is stalled. */
 export const FEW = 5;
+/** The same of one that somebody is about to end; with the pauses between them some 20 to 30 minutes. */
+export const MANY = 12;
 
 /** Of a tenant, or a container's own tunnel. */
 export interface FailuresInARow {
@@ -163,7 +166,8 @@ export function afterFailure(
   random = Math.random(),
 ): { state: "failed" | "stalled"; retryInMs: number | null } {
   const { retried }: Reason = REASONS[reason];
-  if (retried === "never" || (retried === "few" && strikes >= FEW)) return { state: "stalled", retryInMs: null };
+  const tries = { never: 1, few: FEW, many: MANY, soon: Infinity }[retried];
+  if (strikes >= tries) return { state: "stalled", retryInMs: null };
   // Full jitter on the upper half: a common cause must not bring all tenants back at the same moment.
   const ceiling = Math.min(2_000 * 2 ** Math.min(attempts, 10), 300_000);
   return { state: "failed", retryInMs: Math.round(ceiling / 2 + (ceiling / 2) * random) };

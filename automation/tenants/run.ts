@@ -114,7 +114,7 @@ export async function shutOthersOut(io: Pick<ReconcileIO, "db" | "engine">, leas
 
 /**
  * Does what needs the stack's lock (an update, a deletion, an import of state), and does it again when the lock turns
- * out to have been left behind by a dead worker.
+ * out to have been left behind: by a dead worker, or by whomever an operator knows to be dead.
  */
 export async function withStaleLockBroken<T>(run: Run, work: () => Promise<T>): Promise<T> {
   try {
@@ -125,7 +125,9 @@ export async function withStaleLockBroken<T>(run: Run, work: () => Promise<T>): 
     if (locks.length === 0) throw error;
     const ended = await endedRuns(run.io.db, run.lease.table.owner(run.lease.id), oldestOf(locks));
     await Promise.all(locks.map((lock) => endOwner(lock, ended)));
-    if (!locks.every((lock) => isLeftBehind(lock, ended))) throw error;
+    const { unlockBefore } = run.lease.row;
+    const isDead = (lock: StackLock): boolean => unlockBefore != null && lock.at <= unlockBefore;
+    if (!locks.every((lock) => isDead(lock) || isLeftBehind(lock, ended))) throw error;
     await recordRepair(run.io.db, run.lease, run.io.worker, "unlock", { locks });
     run.recorder.phase("unlock", { locks });
     run.lease.assertHeld();

@@ -11,7 +11,7 @@ export const TENANT_COLUMNS = `
   claimed, attempts, retry_at as "retryAt", paused, grace_until as "graceUntil", delete_after as "deleteAfter",
   tunnel_id as "tunnelId", tunnel_url as "tunnelUrl", tunnel_active as "tunnelActive", direct_url as "directUrl",
   stripe_synced_at as "stripeSyncedAt", created_at as "createdAt", updated_at as "updatedAt", ready_at as "readyAt",
-  deleted_at as "deletedAt", applied_secrets as "appliedSecrets"`;
+  deleted_at as "deletedAt", applied_secrets as "appliedSecrets", unlock_before as "unlockBefore"`;
 
 export const TENANT_TABLE: StackTable<Tenant> = {
   name: "tenant_deployments",
@@ -159,6 +159,12 @@ export async function updateWish(db: Queryable, id: number, wish: WishColumns, r
     raise,
   ]);
   return rows[0] as Tenant;
+}
+
+const SET_UNLOCK_BEFORE = `update tenant_deployments set unlock_before = now() where id = $1`;
+
+export async function allowUnlock(db: Queryable, id: number): Promise<void> {
+  await db.query(SET_UNLOCK_BEFORE, [id]);
 }
 
 const SET_PAUSED = `

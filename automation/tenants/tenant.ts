@@ -43,6 +43,8 @@ export interface Tenant {
   readonly updatedAt: Date;
   readonly readyAt: Date | null;
   readonly deletedAt: Date | null;
+  /** Whoever locked the stack before then is dead, an operator says. */
+  readonly unlockBefore: Date | null;
   /** Generations of its own secrets that it was last seen to run with; `settings` says which it should. */
   readonly appliedSecrets: AppliedSecrets;
 }

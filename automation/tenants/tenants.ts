@@ -56,6 +56,11 @@ export interface ChangeOptions {
   priority?: number;
 }
 
+export interface RetryOptions extends ChangeOptions {
+  /** Breaks the locks that the tenant's stack has by now, whoever made them: the caller knows that nobody runs it. */
+  unlock?: boolean;
+}
+
 /** What a change of a wish leads to. */
 export interface Accepted {
   readonly tenant: Tenant;
@@ -103,7 +108,7 @@ export interface Tenants {
   /** Throws UnknownTenant, StaleGeneration, TenantIsDeleted, UnknownPlan, CustomDomainTaken. */
   changeWish(id: number, change: WishChange, by: Actor, options?: ChangeOptions): Promise<Accepted>;
   /** Runs a failed, stalled or converged tenant again, whether or not its wish has changed. */
-  retry(id: number, by: Actor, options?: ChangeOptions): Promise<Accepted>;
+  retry(id: number, by: Actor, options?: RetryOptions): Promise<Accepted>;
   /** Draws these secrets of the tenant anew, and brings them into use while visitors are served. */
   rotate(id: number, secrets: readonly RotatableSecret[], by: Actor, options?: ChangeOptions): Promise<Accepted>;
   /** Parks (or releases) one tenant's reconciles; a running one ends first. */

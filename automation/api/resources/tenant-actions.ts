@@ -46,6 +46,17 @@ const retry = endpoint({
   responses: acceptedResponses,
 });
 
+const unlock = endpoint({
+  route: "POST /api/tenants/{id}/unlock",
+  tag: "Tenants",
+  summary: "Break the locks of a tenant's stack, and run it again",
+  description:
+    "For `lock-held`, when whoever made the lock is known to be dead: two updates at once would spoil the state. Locks made later are respected.",
+  params: TenantId,
+  accepts: ["If-Match", "Prefer"],
+  responses: acceptedResponses,
+});
+
 const preview = endpoint({
   route: "POST /api/tenants/{id}/preview",
   tag: "Tenants",
@@ -121,7 +132,7 @@ function urgent({ req }: Pick<Call, "req">): ChangeOptions {
   return { ...ifMatch(req.get("if-match")), priority: Priority.customer };
 }
 
-export const tenantActionEndpoints = [suspend, resume, retry, preview, pause, unpause, config, operations];
+export const tenantActionEndpoints = [suspend, resume, retry, unlock, preview, pause, unpause, config, operations];
 
 export function tenantActionRoutes(deps: ApiDeps): BoundEndpoint[] {
   const { tenants } = deps;
@@ -151,6 +162,13 @@ export function tenantActionRoutes(deps: ApiDeps): BoundEndpoint[] {
         deps,
       ),
     ),
+
+    bind(unlock, async (call) => {
+      const accepted = await acceptOnce(call, deps, (once) =>
+        tenants.retry(call.params.id, call.by, { ...once, ...urgent(call), unlock: true }),
+      );
+      return answerAccepted(accepted, call, deps);
+    }),
 
     bind(preview, async (call) => {
       await known(deps, call.params.id);

@@ -41,6 +41,7 @@ export function aTenant(fields: Partial<Tenant>): Tenant {
     updatedAt: now,
     readyAt: null,
     deletedAt: null,
+    unlockBefore: null,
     appliedSecrets: { tunnel: 1, postgresRole: 1 },
     ...fields,
   };

@@ -40,6 +40,7 @@ const EXPECTED: Record<"public" | Role, readonly string[]> = {
     "POST /api/tenants/{id}/suspend",
     "POST /api/tenants/{id}/resume",
     "POST /api/tenants/{id}/retry",
+    "POST /api/tenants/{id}/unlock",
     "POST /api/tenants/{id}/preview",
     "POST /api/retries",
     "POST /api/tenants/{id}/pause",

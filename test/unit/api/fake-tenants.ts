@@ -24,6 +24,7 @@ import type {
   ChangeOptions,
   NewTenant,
   Page,
+  RetryOptions,
   TenantQuery,
   Tenants,
   WishChange,
@@ -35,7 +36,7 @@ export class FakeTenants implements Tenants {
   readonly rows: Tenant[] = [];
   readonly allOperations: Operation[] = [];
   readonly events: OperationEvent[] = [];
-  readonly calls: { method: string; by: Actor; options?: ChangeOptions | undefined }[] = [];
+  readonly calls: { method: string; by: Actor; options?: RetryOptions | undefined }[] = [];
   /** Every new operation ends so at once. */
   endWith: OperationStatus | undefined;
   failWith: Error | undefined;
@@ -129,7 +130,7 @@ export class FakeTenants implements Tenants {
     return this.#accepted(this.#begin(tenant, kinds[tenant.wanted]), options);
   }
 
-  async retry(id: number, by: Actor, options?: ChangeOptions): Promise<Accepted> {
+  async retry(id: number, by: Actor, options?: RetryOptions): Promise<Accepted> {
     this.calls.push({ method: "retry", by, options });
     return this.#accepted(this.#begin(this.#present(id, options), "update"), options);
   }

@@ -216,6 +216,11 @@ test("a tenant is suspended, resumed, paused, retried, previewed and deleted", a
   assert.equal((await api.call("POST", "/api/tenants/1/pause")).at("tenant.paused"), true);
   assert.equal((await api.call("POST", "/api/tenants/1/unpause")).at("tenant.paused"), false);
   assert.equal((await api.call("POST", "/api/tenants/1/retry", wait)).at("operation.kind"), "update");
+  assert.equal((await api.call("POST", "/api/tenants/1/unlock", wait)).status, 200);
+  assert.deepEqual(
+    api.tenants.calls.filter(({ method }) => method === "retry").map(({ options }) => options?.unlock),
+    [undefined, true],
+  );
   const preview = await api.call("POST", "/api/tenants/1/preview", wait);
   assert.deepEqual(
     [preview.status, preview.at("operation.kind"), preview.at("operation.seconds")],
@@ -229,7 +234,7 @@ test("a tenant is suspended, resumed, paused, retried, previewed and deleted", a
   assert.equal((await api.call("POST", "/api/tenants/1/resume")).status, 409);
   const operations = await api.call("GET", "/api/tenants/1/operations?limit=2");
   assert.deepEqual(operations.at("operations.*.kind"), ["delete", "preview"]);
-  assert.equal(operations.at("total"), 6);
+  assert.equal(operations.at("total"), 7);
 });
 
 test("an operator's own pulumi gets the stack configuration, without a secret", async (t) => {

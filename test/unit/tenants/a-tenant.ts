@@ -38,6 +38,7 @@ export function aTenant(changes: Partial<Tenant> = {}): Tenant {
     updatedAt: made,
     readyAt: made,
     deletedAt: null,
+    unlockBefore: null,
     appliedSecrets: { tunnel: 1, postgresRole: 1 },
     ...changes,
   };

@@ -29,6 +29,41 @@ test("a lock left behind by a dead worker of ours is broken, an operator's is no
   assert.equal((await tenants.get(id))?.stateReason, "lock-held");
 });
 
+test("a lock of somebody who is known to be dead is broken on an operator's word, one that came later is not", async () => {
+  const { db, worker, tenant, tenants, engine } = world();
+  const { id, subdomain } = await tenant();
+  const laptop = (at: Date): EngineFailure => new EngineFailure("locked", leftLock("operators-laptop", at), noResult);
+  await failOnce(engine, laptop(new Date(Date.now() - 60_000)));
+  assert.equal((await reconcile(id, worker())).kind, "failed");
+  await tenants.retry(id, BY);
+  await failOnce(engine, laptop(new Date(Date.now() - 60_000)));
+  assert.equal((await reconcile(id, worker())).kind, "failed", "a Retry is no such word");
+  await tenants.retry(id, BY, { unlock: true });
+  await failOnce(engine, laptop(new Date(Date.now() + 60_000)));
+  assert.equal((await reconcile(id, worker())).kind, "failed");
+  await tenants.retry(id, BY);
+  await failOnce(engine, laptop(new Date(Date.now() - 60_000)));
+  assert.equal((await reconcile(id, worker())).kind, "done");
+  assert.ok(engine.calls.includes(`unlock ${subdomain}`));
+  const { rows } = await db.query(
+    "select actor from audit_log where subject_id = $1 and action = 'tenant.unlock' order by id",
+    [String(id)],
+  );
+  assert.deepEqual(rows, [{ actor: BY.name }, { actor: "worker:here:1:a" }]);
+});
+
+test("a run that found a lock is none that may have left it behind", async () => {
+  const { worker, tenant, tenants, engine } = world();
+  const here = `${hostname()}:1:a`;
+  const { id, subdomain } = await tenant();
+  await failOnce(engine, new EngineFailure("locked", leftLock(hostname()), noResult));
+  assert.equal((await reconcile(id, worker(here))).kind, "failed");
+  await tenants.retry(id, BY);
+  await failOnce(engine, new EngineFailure("locked", leftLock(hostname(), new Date(Date.now() - 500)), noResult));
+  assert.equal((await reconcile(id, worker(here))).kind, "failed");
+  assert.ok(!engine.calls.includes(`unlock ${subdomain}`));
+});
+
 test("a dead worker's lock is broken, too, when the state must be repaired first", async () => {
   const { db, worker, tenant, tenants, engine } = world();
   const here = `${hostname()}:1:a`;
