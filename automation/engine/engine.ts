@@ -11,7 +11,10 @@ export interface Engine {
   raiseFence(fence: Fence): Promise<void>;
   /** Makes an empty stack; one that is there already is no error. `up` does so by itself, but later. */
   createStack(stack: string, options?: CommandOptions): Promise<void>;
+  /** Takes `createStack` back; a stack that has resources, or is being run, stays as it is. Never throws. */
+  removeEmptyStack(stack: string, options?: CommandOptions): Promise<void>;
   up(run: ProgramRun): Promise<EngineResult>;
+  /** Leaves no stack behind where there was none. */
   preview(run: ProgramRun): Promise<EngineResult>;
   /** Deletes the stack's resources, and then the stack. A stack that is not there is no error. */
   destroy(run: StackRun): Promise<EngineResult>;

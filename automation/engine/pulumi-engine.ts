@@ -76,9 +76,24 @@ export class PulumiEngine implements Engine {
   }
 
   async createStack(stack: string, options: CommandOptions = {}): Promise<void> {
+    await this.#create(stack, options);
+  }
+
+  /** False when it was there already. */
+  async #create(stack: string, options: CommandOptions): Promise<boolean> {
     const { code, stderr } = await this.#command(["stack", "init", stack, "--no-select"], stack, options);
-    if (code === 0 || /already exists/.test(stderr)) return;
+    if (code === 0) return true;
+    if (/already exists/.test(stderr)) return false;
     throw failure(kindOf(stderr) === "locked" ? "locked" : "engine", stderr);
+  }
+
+  async removeEmptyStack(stack: string, options: CommandOptions = {}): Promise<void> {
+    // Without --force it refuses a stack with resources.
+    const left = await this.#command(["stack", "rm", "--yes", "--stack", stack], stack, options).then(
+      ({ code, stderr }) => (code === 0 ? "" : stderr.trim()),
+      (error: unknown) => (error as Error).message,
+    );
+    if (left !== "") this.#log(`the empty stack ${stack} stays: ${left}`);
   }
 
   async up(run: ProgramRun): Promise<EngineResult> {
@@ -96,8 +111,12 @@ export class PulumiEngine implements Engine {
       return await this.#run("preview", run);
     } catch (error) {
       if (!(error instanceof EngineFailure) || error.kind !== "no-stack") throw error;
-      await this.createStack(run.stack, run);
-      return await this.#run("preview", run);
+      const isNew = await this.#create(run.stack, run);
+      try {
+        return await this.#run("preview", run);
+      } finally {
+        if (isNew) await this.removeEmptyStack(run.stack, run);
+      }
     }
   }
 

@@ -31,7 +31,17 @@ export async function claim(run: Run): Promise<Claim> {
       claimed: row.claimed,
     });
     if (run.step.kind !== "delete") {
-      if (taken.length > 0) throw new TenantFailure("name-taken", taken.join("; "));
+      if (taken.length > 0) {
+        // Nothing half-made is left of a name that is another's.
+        if (
+          (await made?.then(
+            () => true,
+            () => false,
+          )) === true
+        )
+          await run.io.engine.removeEmptyStack(stack, rights);
+        throw new TenantFailure("name-taken", taken.join("; "));
+      }
       if (!row.claimed) await recordClaim(run.io.db, run.lease);
     }
     await made;

@@ -17,7 +17,12 @@ after(() => postgres?.stop());
 const STACK = "organization/odoosaas/acme";
 
 /** An engine whose CLI is a script. */
-async function engineWith(t: TestContext, script: string, backendUrl: string): Promise<PulumiEngine> {
+async function engineWith(
+  t: TestContext,
+  script: string,
+  backendUrl: string,
+  log?: (line: string) => void,
+): Promise<PulumiEngine> {
   const directory = await mkdtemp(join(tmpdir(), "odoosaas-cli-"));
   const command = join(directory, "pulumi");
   await writeFile(command, `#!/bin/sh\n${script}\n`);
@@ -31,6 +36,7 @@ async function engineWith(t: TestContext, script: string, backendUrl: string): P
     programModule: "file:///none",
     parallelism: 1,
     plugins: [],
+    ...(log && { log }),
   });
   t.after(async () => {
     await engine.close();
@@ -73,4 +79,11 @@ test("the lock of a stack that does not exist is removed, and no other", async (
 test("a stack that was made and never updated has an empty state", async (t) => {
   const engine = await engineWith(t, `echo '{"version": 3, "deployment": null}'`, "file:///nowhere");
   assert.deepEqual(await engine.exportState(STACK), { version: 3, deployment: {} });
+});
+
+test("an empty stack is removed again, without force; when it cannot be, that is only told", async (t) => {
+  const told: string[] = [];
+  const engine = await engineWith(t, `echo "$@" >&2; exit 255`, "file:///nowhere", (line) => told.push(line));
+  await engine.removeEmptyStack(STACK);
+  assert.deepEqual(told, [`the empty stack ${STACK} stays: stack rm --yes --stack ${STACK} --non-interactive`]);
 });

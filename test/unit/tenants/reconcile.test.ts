@@ -60,7 +60,11 @@ test("a name that another bears stalls the tenant at once, with what bears it; w
   const refused = await tenants.get(id);
   assert.deepEqual([refused?.state, refused?.stateReason], ["stalled", "name-taken"]);
   assert.match(refused?.stateDetail ?? "", /t-other/);
-  assert.ok(!engine.calls.includes(`up ${subdomain}`));
+  assert.deepEqual(
+    engine.calls.filter((call) => call.endsWith(` ${subdomain}`)),
+    [`create ${subdomain}`, `remove ${subdomain}`],
+    "no empty stack is left",
+  );
   assert.deepEqual(await reconcile(id, worker()), { kind: "nothing", because: "parked" });
   clouds.found.delete(subdomain);
   await tenants.retry(id, BY);

@@ -53,6 +53,10 @@ export class FakeEngine implements Engine {
     this.calls.push(`create ${name(stack)}`);
   }
 
+  async removeEmptyStack(stack: string): Promise<void> {
+    this.calls.push(`remove ${name(stack)}`);
+  }
+
   async up(run: ProgramRun): Promise<EngineResult> {
     this.calls.push(`up ${name(run.stack)}`);
     this.runs.push(run);
