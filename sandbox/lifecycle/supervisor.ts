@@ -64,8 +64,10 @@ export class Supervisor {
     this.#settled = Promise.allSettled(parts);
     await Promise.all(parts);
     if (this.#options.demo) await this.#ensureDemoTenant();
-    this.#keeper.enter("ready");
     const tenants = this.#running.server ? await listTenants(this.#instance, this.#secrets) : [];
+    // Its last part may have come up while the rest was being stopped already: that is not ready.
+    this.#givenUp.signal.throwIfAborted();
+    this.#keeper.enter("ready");
     return describe(this.#instance, this.#secrets, tenants);
   }
 
