@@ -52,9 +52,9 @@ export class RunLog {
   }
 
   #say(said: { severity: string; message: string; urn?: string; ephemeral?: boolean }): void {
-    if (said.severity === "debug" || said.ephemeral === true) return;
+    if (said.severity === "debug") return;
     const message = this.#redact(said.message.replace(/<\{%.*?%\}>/g, "").trim());
-    if (message === "") return;
+    if (message === "" || (said.ephemeral === true && !WORTH_KEEPING.test(message))) return;
     const severity = said.severity === "error" || said.severity === "warning" ? said.severity : "info";
     const diagnostic: Diagnostic = {
       severity,
@@ -65,6 +65,12 @@ export class RunLog {
     this.#tell({ kind: "diagnostic", diagnostic });
   }
 }
+
+/**
+ * The command provider passes what a command prints on as status lines, which a terminal shows for a moment. This one
+ * tells where a deleted tenant's backup lies (components/tenant/odoo-removal.sh), and its audit line needs it.
+ */
+const WORTH_KEEPING = /^backup \/\S+$/;
 
 function changeOf(step: StepEventMetadata): ResourceChange {
   const paths = Object.entries(step.detailedDiff ?? {}).map(([path, { diffKind }]): [string, string] => [

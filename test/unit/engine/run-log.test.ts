@@ -73,3 +73,15 @@ function step(op: string): Record<string, unknown> {
 function event(content: Record<string, unknown>): EngineEvent {
   return { sequence: 1, timestamp: 1, ...content };
 }
+
+test("where a backup lies is kept, though the command provider shows it for a moment only", () => {
+  const log = new RunLog((text) => text);
+  const passing = (message: string): void =>
+    log.add(event({ diagnosticEvent: { severity: "info", message, color: "never", ephemeral: true } }));
+  passing("backup /var/backups/odoosaas/acme/20261124T145710Z");
+  passing("backup of nothing");
+  assert.deepEqual(
+    log.diagnostics.map(({ message }) => message),
+    ["backup /var/backups/odoosaas/acme/20261124T145710Z"],
+  );
+});
