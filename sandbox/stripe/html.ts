@@ -30,6 +30,7 @@ export function document(title: string, body: Html): string {
       <meta charset="utf-8" />
       <meta name="viewport" content="width=device-width" />
       <title>${title}</title>
+      <link rel="icon" href="data:," />
       ${STYLE}
       <main>${body}</main>
     </html>`.text;
