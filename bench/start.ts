@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { freePorts } from "../sandbox/instance.ts";
 import { benchCommand, count, lookAtMachine, say } from "./command-line.ts";
 import { printReport } from "./report/report.ts";
 import { median, seconds } from "./report/statistics.ts";
@@ -25,7 +25,6 @@ interface Sample {
 }
 
 const CLI = fileURLToPath(new URL("../sandbox/cli.ts", import.meta.url));
-const PORTS = ["api", "edge", "cloudflare", "stripe", "postgres", "tunnelEdge"] as const;
 
 const machine = await lookAtMachine();
 const place = mkdtempSync(join(tmpdir(), "odoo-tenants-bench-"));
@@ -42,8 +41,7 @@ const environment = {
     GOFLAGS: [process.env["GOFLAGS"], "-modcacherw"].filter(Boolean).join(" "),
   }),
 };
-const ports: string[] = [];
-for (const name of PORTS) ports.push("--port", `${name}=${await freePort()}`);
+const ports = Object.entries(await freePorts()).flatMap(([name, port]) => ["--port", `${name}=${port}`]);
 
 let first: Sample;
 const later: Sample[] = [];
@@ -89,15 +87,6 @@ async function command(name: string, args: string[] = [], onLine: (line: string)
 function milliseconds(text: string): number {
   const [, minutes = "0", rest = "0"] = /^(?:(\d+) min ?)?(?:([\d.]+) s)?$/.exec(text) ?? [];
   return (Number(minutes) * 60 + Number(rest)) * 1_000;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === "string") throw new Error("no port is free");
-  return address.port;
 }
 
 function tables(): Table[] {

@@ -145,7 +145,7 @@ function instancesHere(): Instance[] {
 }
 
 /** Ports that nobody listens on now, and that no instance here has: one that is not started listens on none of its own. */
-async function freePorts(): Promise<Ports> {
+export async function freePorts(): Promise<Ports> {
   const taken = new Set(instancesHere().flatMap(({ ports }) => Object.values(ports) as number[]));
   const held: Server[] = [];
   const ports: [string, number][] = [];
