@@ -96,6 +96,14 @@ test("a tenant is made, watched, asked from both sides and restarted by the API 
     const reading = (async () => {
       for await (const chunk of live.body?.pipeThrough(new TextDecoderStream()) ?? []) text += chunk;
     })().catch(() => {});
+    // Not before the journal is being followed: of what came earlier only the last line is asked for.
+    await until(
+      "the journal's last line",
+      () => text,
+      (seen) => seen.includes("data:"),
+      20_000,
+    );
+    text = "";
     const restarted = await ask("POST", `${tunnel}/restart`);
     assert.deepEqual(
       [restarted.status, restarted.body["active"], restarted.body["status"]],

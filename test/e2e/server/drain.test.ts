@@ -111,9 +111,15 @@ test("what does not end in time is stopped in order, at no cost to the tenant, a
     strikes: 0,
     lease_until: null,
   });
-  const left = await presence(world, "hurried");
+  // Cloudflare carries the request out though nobody waits for its answer any more: the next worker has to adopt the
+  // tunnel. (Before that the name is free and soon taken, a clash that the provider tries again for minutes.)
+  const left = await until(
+    "Cloudflare to make what it was asked for",
+    () => presence(world, "hurried"),
+    ({ tunnels }) => tunnels === 1,
+    20_000,
+  );
   assert.deepEqual([left.locks, left.pending], [0, []]);
-  assert.equal(left.tunnels, left.inState["ZeroTrustTunnelCloudflared"], "the state knows all that was made");
 
   const next = await start({});
   await until(
