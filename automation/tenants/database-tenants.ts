@@ -168,7 +168,7 @@ export class DatabaseTenants implements Tenants {
     });
   }
 
-  async preview(id: number, by: Actor): Promise<Operation> {
+  async preview(id: number, by: Actor, { accepted }: Pick<ChangeOptions, "accepted"> = {}): Promise<Operation> {
     return this.#db.transaction(async (tx) => {
       const tenant = await locked(tx, id);
       if (tenant.state === "deleted") throw new TenantIsDeleted(id);
@@ -178,6 +178,7 @@ export class DatabaseTenants implements Tenants {
         kind: "preview",
         generation: tenant.generation,
       });
+      await accepted?.(tx, operation.id);
       await this.#queue.enqueuePreview(tx, operation.id);
       return operation;
     });

@@ -114,7 +114,7 @@ export interface Tenants {
   /** Parks (or releases) one tenant's reconciles; a running one ends first. */
   pause(id: number, paused: boolean, by: Actor): Promise<Tenant>;
   /** Records an operation that computes what a reconcile would change, and queues it. */
-  preview(id: number, by: Actor): Promise<Operation>;
+  preview(id: number, by: Actor, options?: Pick<ChangeOptions, "accepted">): Promise<Operation>;
   /** Newest first. */
   operations(tenantId: number, query?: { cursor?: string; limit?: number }): Promise<Page<Operation>>;
   operation(id: number): Promise<Operation | undefined>;

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { recordAudit } from "../../audit/record.ts";
 import { secretId } from "../../secrets/secret-id.ts";
@@ -46,21 +47,24 @@ export function secretRoutes(deps: ApiDeps): BoundEndpoint[] {
   return [
     bind(read, async () => ({ status: 200, body: await body() })),
 
+    // What is read cannot be taken back: that it was asked for is on record before, what came of it afterwards.
     bind(reload, async ({ by, requestId }) => {
-      await present().reload();
-      const after = await body();
-      await deps.database.transaction((tx) =>
-        recordAudit(tx, {
-          actor: by.name,
-          source: by.source,
-          requestId,
-          action: "secrets.reload",
-          subjectType: "secrets",
-          subjectId: "all",
-          after: Object.fromEntries(after.secrets.map(({ name, ids }) => [name, ids])),
-        }),
-      );
-      return { status: 200, body: after };
+      const secrets = present();
+      const line = { actor: by.name, source: by.source, requestId, subjectType: "secrets", subjectId: "all" };
+      const before = idsOf(await body());
+      await deps.database.transaction((tx) => recordAudit(tx, { ...line, action: "secrets.reload", before }));
+      await secrets.reload();
+      const answer = await body();
+      const after = idsOf(answer);
+      if (!isDeepStrictEqual(after, before))
+        await deps.database.transaction((tx) =>
+          recordAudit(tx, { ...line, action: "secrets.reloaded", before, after }),
+        );
+      return { status: 200, body: answer };
     }),
   ];
+}
+
+function idsOf({ secrets }: z.input<typeof SecretsBody>): Record<string, string[]> {
+  return Object.fromEntries(secrets.map(({ name, ids }) => [name, ids]));
 }

@@ -172,8 +172,11 @@ export function tenantActionRoutes(deps: ApiDeps): BoundEndpoint[] {
 
     bind(preview, async (call) => {
       await known(deps, call.params.id);
-      const asked = await tenants.preview(call.params.id, call.by);
-      const { waitSeconds } = call;
+      const { acceptance, waitSeconds } = call;
+      const begun = acceptance?.operationId;
+      const asked =
+        (begun === undefined ? undefined : await tenants.operation(begun)) ??
+        (await tenants.preview(call.params.id, call.by, acceptance && { accepted: acceptance.remember }));
       const operation =
         waitSeconds === undefined ? asked : await finished(asked, tenants, waitSeconds * 1_000, call.signal);
       const body = { success: true as const, operation: operationBody(operation) };

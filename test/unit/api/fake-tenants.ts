@@ -147,9 +147,9 @@ export class FakeTenants implements Tenants {
     return this.replace({ ...this.#present(id), paused });
   }
 
-  async preview(id: number, by: Actor): Promise<Operation> {
+  async preview(id: number, by: Actor, options?: Pick<ChangeOptions, "accepted">): Promise<Operation> {
     this.calls.push({ method: "preview", by });
-    const { operation } = this.#begin(this.#present(id), "preview");
+    const { operation } = await this.#accepted(this.#begin(this.#present(id), "preview"), options);
     if (operation === undefined) throw new Error("no operation");
     return operation;
   }

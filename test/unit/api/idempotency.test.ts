@@ -162,6 +162,17 @@ test("a tunnel that was begun is told of again, not refused as its own", async (
   assert.equal((await api.database.query("select 1 from operations")).rowCount, 1);
 });
 
+test("a preview that was begun is told of again; no second one is made", async (t) => {
+  const api = await startTestApi(t);
+  await api.call("POST", "/api/tenants", { body: ACME });
+  const first = await api.call("POST", "/api/tenants/1/preview", keyed("k1"));
+  assert.equal(first.status, 202);
+  await api.database.query("update idempotency_keys set status = null, created_at = now() - interval '60 seconds'");
+  const again = await api.call("POST", "/api/tenants/1/preview", keyed("k1"));
+  assert.deepEqual([again.status, again.at("operation.id")], [202, first.at("operation.id")]);
+  assert.equal(api.tenants.calls.filter(({ method }) => method === "preview").length, 1);
+});
+
 test("keys are forgotten after a day, and a key must be one word", async (t) => {
   const api = await startTestApi(t);
   await api.call("POST", "/api/tenants", { body: ACME, ...keyed("k1") });
