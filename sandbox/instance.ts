@@ -89,6 +89,11 @@ async function alone<T>(work: () => Promise<T>): Promise<T> {
   return await withLock(join(stateDirectory(), ".instances.lock"), () => {}, work);
 }
 
+/** For what the engine and its servers need for a moment, so that what killed ones leave goes with the instance; 0700. */
+export function temporaryDirectory(instance: Pick<Instance, "directory">): string {
+  return join(instance.directory, "tmp");
+}
+
 interface Saved {
   /** N of 10.214.N.0/24. */
   network: number;
@@ -97,7 +102,7 @@ interface Saved {
 
 function save(name: string, saved: Saved): Instance {
   const directory = join(stateDirectory(), name);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  mkdirSync(temporaryDirectory({ directory }), { recursive: true, mode: 0o700 });
   writeFileSync(join(directory, "instance.json"), `${JSON.stringify(saved, undefined, 2)}\n`, { mode: 0o600 });
   return toInstance(name, directory, saved);
 }

@@ -1,27 +1,43 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
 /** Set in the environment of all that a run starts, and inherited by what that starts. */
 const MARK = "ODOO_TENANTS_TEST_RUN";
 
-/** What tests with a host may leave on the machine. What was there before is not theirs. */
+/** Node's own, for whoever comes next. */
+const COMPILE_CACHE = "node-compile-cache";
+
+/** What tests may leave on the machine. What was there before is not theirs. */
 export class Leftovers {
   readonly #mark: string;
+  /** Where the run's temporary files go, so that nobody else's are taken for them. */
+  readonly #temporary: string;
+  readonly #outer = process.env["TMPDIR"];
   /** What the machine shows besides processes; not looked at for suites that start no host. */
   readonly #seen: () => string[];
   readonly #before: ReadonlySet<string>;
 
-  private constructor(mark: string, look: () => string[]) {
+  private constructor(mark: string, temporary: string, look: () => string[]) {
     this.#mark = mark;
+    this.#temporary = temporary;
     this.#seen = look;
     this.#before = new Set(look());
   }
 
-  /** Marks the processes to come and, `withHost`, remembers the machine's links, namespaces and mounts. */
+  /**
+   * Marks the processes to come, gives them a temporary folder of their own and, `withHost`, remembers the machine's
+   * links, namespaces and mounts.
+   */
   static watch(withHost: boolean): Leftovers {
     const mark = `${process.pid}-${Date.now()}`;
+    const temporary = mkdtempSync(join(tmpdir(), "tests-"));
+    chmodSync(temporary, 0o711); // test servers of other users have their folders in it
     process.env[MARK] = mark;
-    return new Leftovers(mark, withHost ? seen : () => []);
+    const leftovers = new Leftovers(mark, temporary, withHost ? seen : () => []);
+    process.env["TMPDIR"] = temporary;
+    return leftovers;
   }
 
   /** One line for each thing that is still there after `withinMs`. */
@@ -29,18 +45,26 @@ export class Leftovers {
     const deadline = Date.now() + withinMs;
     for (;;) {
       const processes = this.#processes().map((pid) => `process ${pid}: ${commandLine(pid)}`);
-      const left = [...processes, ...this.#seen().filter((line) => !this.#before.has(line))];
+      const files = list(this.#temporary).filter((name) => name !== COMPILE_CACHE);
+      const left = [
+        ...processes,
+        ...files.map((name) => `temporary ${name}`),
+        ...this.#seen().filter((line) => !this.#before.has(line)),
+      ];
       if (left.length === 0 || Date.now() > deadline) return left;
       await setTimeout(200);
     }
   }
 
-  /** Ends what was started, so that the next run does not stumble over it. */
-  async stopProcesses(): Promise<void> {
+  /** Ends what was started, so that the next run does not stumble over it, and removes its temporary files. */
+  async remove(): Promise<void> {
     for (const signal of ["SIGTERM", "SIGKILL"] as const) {
       for (const pid of this.#processes()) process.kill(pid, signal);
       for (let tries = 0; tries < 50 && this.#processes().length > 0; tries += 1) await setTimeout(200);
     }
+    rmSync(this.#temporary, { recursive: true, force: true });
+    if (this.#outer === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = this.#outer;
   }
 
   #processes(): number[] {

@@ -58,9 +58,8 @@ async function runSuite(suite: Suite): Promise<void> {
   };
   await Promise.all(Array.from({ length: suite.hosts ? suite.atOnce : 1 }, lane));
   const left = await leftovers.remaining(3_000);
-  if (left.length === 0) return;
-  report.fail(`${suite.name} left something behind`, left.join("\n"));
-  await leftovers.stopProcesses();
+  if (left.length > 0) report.fail(`${suite.name} left something behind`, left.join("\n"));
+  await leftovers.remove();
 }
 
 /** One call of node:test; given up when nothing happens for longer than any test may take. */

@@ -1,14 +1,16 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
+import { existsSync, linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import { PROJECT } from "../../components/settings/stack-config.ts";
+import { nextPassphraseFile } from "../engine/passphrase.ts";
 import { readPlatformStack } from "../engine/platform-stack.ts";
-import { makeWorkDir } from "../engine/workspace.ts";
+import { forgetEarlierStates } from "../engine/state-history.ts";
 import { CliError } from "./cli-error.ts";
+import { encryptConfiguration, encryptState, type Exchange, hasNext } from "./encrypt-anew.ts";
 import { newSecret } from "./new-secret.ts";
 import { operatorsPulumi, type OperatorsPulumi } from "./pulumi.ts";
+import { QueueHold } from "./queue-hold.ts";
 import { SecretListFile } from "./secret-list-file.ts";
 import type { Session } from "./session.ts";
 
@@ -21,8 +23,8 @@ interface Options {
 
 /**
  * Stacks are encrypted anew one after another, while no run of the engine changes them; the platform's own last, since
- * the server begins with it. Until then the new passphrase is kept beside the old one, so that an interrupted command
- * goes on where it stopped.
+ * the server begins with it. Until the end the new passphrase is kept beside the old one: an interrupted command goes on
+ * where it stopped, and the server opens each stack with the one that fits meanwhile (engine/passphrase.ts).
  */
 export function passphraseRotation(rotate: Command, session: Session): void {
   rotate
@@ -44,36 +46,60 @@ export function passphraseRotation(rotate: Command, session: Session): void {
           : undefined,
       );
       const pulumi = operatorsPulumi(session, project, platform);
-      const next = `${file.path}.next`;
-      // Interrupted between the platform's stack and the file, it is the new one that opens it.
-      const { secrets } = await readPlatformStack(pulumi.command, pulumi.env, platform).catch((error: unknown) => {
-        if (!existsSync(next)) throw error;
-        return readPlatformStack(pulumi.command, { ...pulumi.env, PULUMI_CONFIG_PASSPHRASE_FILE: next }, platform);
-      });
+      const env: Record<string, string> = { ...pulumi.env, PULUMI_CONFIG_PASSPHRASE_FILE: file.path };
+      const { secrets } = await readPlatformStack(pulumi.command, env, platform);
       if (secrets.provider !== "passphrase")
         throw new CliError("These stacks are encrypted by a key service: rotate the key there.");
-      if (!existsSync(next)) writeFileSync(next, `${await drawn(options)}\n`, { mode: 0o600, flag: "wx" });
-      const api = session.api();
+      const next = nextPassphraseFile(file.path);
+      removeUnfinished(file.path);
+      const resumed = await placeNext(next, options);
+      const exchange = { command: pulumi.command, env, next };
 
-      const before = (await api.ask("GET", "/api/queue"))["paused"] === true;
-      await api.ask("POST", "/api/queue/pause");
-      session.err.write("changes wait from now on; running ones end first\n");
-      await untilIdle(session);
-      const stacks = await namesOf(pulumi, platform);
-      for (const [index, name] of [...stacks, platform].entries()) {
-        session.err.write(`${index + 1} of ${stacks.length + 1}: ${name}\n`);
-        await encryptAnew(session, name, { project: name === platform ? project : undefined, next });
-      }
+      const hold = new QueueHold(session, options.keepPaused === true);
+      await hold.begin();
+      const count = await encryptAll(session, exchange, { pulumi, platform, hold, resumed });
+      await encryptConfiguration(exchange, platform, project);
       file.replace(readFileSync(next, "utf8"));
-      rmSync(next);
-      await api.ask("POST", "/api/secrets/reload");
-      if (!before && options.keepPaused !== true) await api.ask("POST", "/api/queue/unpause");
+      await session.api().ask("POST", "/api/secrets/reload");
+      const forgotten = await forgetEarlierStates(env["PULUMI_BACKEND_URL"] ?? "");
+      rmSync(next); // last: with it the command goes on from anywhere
+      await hold.end();
+      if (session.json()) return session.print(JSON.stringify({ stacks: count }));
       session.print(
-        session.json()
-          ? JSON.stringify({ stacks: stacks.length + 1 })
-          : `${stacks.length + 1} stacks are encrypted with the new passphrase, which is in ${file.path}. Keep a copy where the backups are.`,
+        `${count} stacks are encrypted with the new passphrase, which is in ${file.path}. Keep a copy where the backups are.`,
       );
+      if (!forgotten)
+        session.print(
+          "Earlier states in the backend's history and backups still open with the old one: remove them there.",
+        );
     });
+}
+
+/** Puts the new passphrase in its place, as a whole. True when it was there: an earlier command was interrupted. */
+async function placeNext(next: string, options: Options): Promise<boolean> {
+  if (existsSync(next)) {
+    if (options.from !== undefined && (await drawn(options)) !== readFileSync(next, "utf8").trim())
+      throw new CliError(
+        `A rotation was interrupted that has a new passphrase already (${next}). End that first: run the command without --from.`,
+      );
+    return true;
+  }
+  const unfinished = `${next}.${process.pid}`;
+  try {
+    writeFileSync(unfinished, `${await drawn(options)}\n`, { mode: 0o600 });
+    linkSync(unfinished, next); // fails when another command has been quicker
+  } finally {
+    rmSync(unfinished, { force: true });
+  }
+  return false;
+}
+
+/** Copies of a passphrase that a command left which was killed while it put one in place. */
+function removeUnfinished(path: string): void {
+  const unfinished = /^(\.next\.\d+|\.\d+\.new)$/;
+  for (const name of readdirSync(dirname(path)))
+    if (name.startsWith(basename(path)) && unfinished.test(name.slice(basename(path).length)))
+      rmSync(join(dirname(path), name));
 }
 
 async function drawn({ from }: Options): Promise<string> {
@@ -81,45 +107,42 @@ async function drawn({ from }: Options): Promise<string> {
   return newSecret({ what: "passphrase", from, form: /^\S.{14,}\S$/, is: "one line of 16 characters or more" });
 }
 
-async function untilIdle(session: Session): Promise<void> {
-  for (;;) {
-    const { operations } = await session.api().ask("GET", "/api/operations?status=running&limit=1");
-    if ((operations as unknown[]).length === 0) return;
-    await setTimeout(500);
-  }
+interface Stacks {
+  readonly pulumi: OperatorsPulumi;
+  readonly platform: string;
+  readonly hold: QueueHold;
+  /** Some may have been done before. */
+  readonly resumed: boolean;
 }
 
-/** All stacks of the project but the platform's. */
+/** Returns how many there are. */
+async function encryptAll(session: Session, exchange: Exchange, stacks: Stacks): Promise<number> {
+  const { pulumi, platform, hold, resumed } = stacks;
+  const order = [...(await namesOf(pulumi, platform)), platform];
+  /** The last that had been done: the one that the earlier command was at, perhaps, and whose lock it left. */
+  let doneBefore: string | undefined;
+  for (const [index, name] of order.entries()) {
+    await hold.renew();
+    const done = resumed && (await hasNext(exchange, name));
+    session.err.write(`${index + 1} of ${order.length}: ${name}${done ? " (done before)" : ""}\n`);
+    if (done) {
+      doneBefore = name;
+      if (index < order.length - 1) continue;
+    }
+    if (doneBefore !== undefined) await encryptState(exchange, doneBefore, true);
+    doneBefore = undefined;
+    if (!done) await encryptState(exchange, name);
+  }
+  return order.length;
+}
+
+/** All stacks of the project but the platform's, always in the same order. */
 async function namesOf(pulumi: OperatorsPulumi, platform: string): Promise<string[]> {
   const listed = JSON.parse(await pulumi.run(["stack", "ls", "--project", PROJECT, "--json"], "", false)) as {
     name: string;
   }[];
   return listed
     .map(({ name }) => (name.includes("/") ? name : `organization/${PROJECT}/${name}`))
-    .filter((name) => name !== platform);
-}
-
-/** One that has been done already is known by opening with the new passphrase. */
-async function encryptAnew(
-  session: Session,
-  stack: string,
-  { project, next }: { project: string | undefined; next: string },
-): Promise<void> {
-  const work = project === undefined ? await makeWorkDir(stack, { provider: "passphrase" }) : undefined;
-  const directory = work?.path ?? project ?? ".";
-  try {
-    const pulumi = operatorsPulumi(session, directory, stack);
-    await pulumi.run(["stack", "change-secrets-provider", "passphrase"], readFileSync(next, "utf8"));
-  } catch (error) {
-    const withNext = operatorsPulumi(
-      { ...session, env: { ...session.env, PULUMI_CONFIG_PASSPHRASE_FILE: next } },
-      directory,
-      stack,
-    );
-    await withNext.run(["stack", "export", "--show-secrets"]).catch(() => {
-      throw error;
-    });
-  } finally {
-    await work?.remove();
-  }
+    .filter((name) => name !== platform)
+    .toSorted();
 }

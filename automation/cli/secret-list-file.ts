@@ -32,18 +32,22 @@ export class SecretListFile {
     this.replace(`${secrets.join(",")}\n`);
   }
 
-  /** In one step, with the owner and the mode that the file has. */
   replace(text: string): void {
-    const unfinished = `${this.path}.${process.pid}.new`;
-    const { uid, gid, mode } = statSync(this.path);
-    try {
-      writeFileSync(unfinished, text, { mode: 0o600, flag: "wx" });
-      chownSync(unfinished, uid, gid);
-      chmodSync(unfinished, mode & 0o777);
-      renameSync(unfinished, this.path);
-    } catch (error) {
-      rmSync(unfinished, { force: true });
-      throw new CliError(`${this.path} cannot be replaced: ${(error as Error).message}`);
-    }
+    replaceFile(this.path, text);
+  }
+}
+
+/** In one step, with the owner and the mode that the file has. */
+export function replaceFile(path: string, text: string): void {
+  const unfinished = `${path}.${process.pid}.new`;
+  const { uid, gid, mode } = statSync(path);
+  try {
+    writeFileSync(unfinished, text, { mode: 0o600, flag: "wx" });
+    chownSync(unfinished, uid, gid);
+    chmodSync(unfinished, mode & 0o777);
+    renameSync(unfinished, path);
+  } catch (error) {
+    rmSync(unfinished, { force: true });
+    throw new CliError(`${path} cannot be replaced: ${(error as Error).message}`);
   }
 }

@@ -2,6 +2,7 @@ import { SettingsError } from "../../components/field-error.ts";
 import { PlatformSettings } from "../../components/settings/platform-settings.ts";
 import { runCli } from "./cli.ts";
 import type { Deployment } from "./engine.ts";
+import { isRefused, otherKey } from "./passphrase.ts";
 import { makeWorkDir, type SecretsSettings, secretsSettingsOf } from "./workspace.ts";
 
 export interface PlatformStack {
@@ -10,7 +11,10 @@ export interface PlatformStack {
   secrets: SecretsSettings;
 }
 
-/** Reads the platform's stack by one call of the CLI: its output `settings`, and how its secrets are kept. */
+/**
+ * Reads the platform's stack by one call of the CLI: its output `settings`, and how its secrets are kept. One more when
+ * its passphrase is just being exchanged.
+ */
 export async function readPlatformStack(
   command: string,
   env: Readonly<Record<string, string>>,
@@ -19,7 +23,10 @@ export async function readPlatformStack(
   const work = await makeWorkDir(stack, { provider: "passphrase" });
   try {
     const args = ["stack", "export", "--show-secrets", "--stack", stack, "--non-interactive"];
-    const { code, stdout, stderr } = await runCli(args, { command, cwd: work.path, env });
+    const first = await runCli(args, { command, cwd: work.path, env });
+    const other = isRefused(first.stderr) ? otherKey({ env, secrets: { provider: "passphrase" } }) : undefined;
+    const { code, stdout, stderr } =
+      other === undefined ? first : await runCli(args, { command, cwd: work.path, env: other.env });
     if (code !== 0) throw new Error(`the platform's stack ${stack} cannot be read: ${stderr.trim().slice(-1_000)}`);
     const { deployment } = JSON.parse(stdout) as Deployment;
     const root = deployment.resources?.find(({ type }) => type === "pulumi:pulumi:Stack");

@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { type CliResult, runCli } from "./cli.ts";
 import {
@@ -8,15 +9,16 @@ import {
   EngineFailure,
   type EngineResult,
   type ExportOptions,
-  type FailureKind,
   type Fence,
   type ProgramRun,
   type StackRun,
 } from "./engine.ts";
+import { failure, kindOf, resultOf } from "./outcome.ts";
+import { isRefused, otherKey, type SecretsKey } from "./passphrase.ts";
 import { type ProviderPlugin, Providers } from "./providers.ts";
 import { redactor } from "./redact.ts";
 import { RunLog } from "./run-log.ts";
-import { Slot } from "./slot.ts";
+import { Slot, type SlotOutcome } from "./slot.ts";
 import { StateFence } from "./state-fence.ts";
 import { makeWorkDir, removeAbandonedWorkDirs, type SecretsSettings } from "./workspace.ts";
 
@@ -141,20 +143,14 @@ export class PulumiEngine implements Engine {
   }
 
   async importState(stack: string, state: Deployment, options: CommandOptions = {}): Promise<void> {
-    const work = await makeWorkDir(stack, this.#options.secrets());
-    try {
-      await writeFile(`${work.path}/state.json`, JSON.stringify(state), { mode: 0o600 });
-      const args = ["stack", "import", "--stack", stack, "--file", "state.json", "--non-interactive"];
-      const { code, stderr } = await runCli(args, {
-        command: this.#options.command,
-        cwd: work.path,
-        env: this.#envOf(options),
-        signal: options.signal,
-      });
-      if (code !== 0) throw failure(kindOf(stderr), stderr);
-    } finally {
-      await work.remove();
-    }
+    const files = { "state.json": JSON.stringify(state) };
+    const { code, stderr } = await this.#command(
+      ["stack", "import", "--stack", stack, "--file", "state.json"],
+      stack,
+      options,
+      files,
+    );
+    if (code !== 0) throw failure(kindOf(stderr), stderr);
   }
 
   async unlock(stack: string, options: CommandOptions = {}): Promise<void> {
@@ -174,38 +170,38 @@ export class PulumiEngine implements Engine {
   async #run(verb: "up" | "preview" | "destroy", run: StackRun & Partial<ProgramRun>): Promise<EngineResult> {
     return this.#inSlot(run, async (slot, timings) => {
       const redact = redactor(run.secrets ?? []);
-      const log = new RunLog(redact, run.onEvent);
-      const work = await makeWorkDir(run.stack, this.#options.secrets(), run.config);
-      try {
-        const began = performance.now();
-        const outcome = await slot.run({
-          log,
-          signal: run.signal,
-          request: {
-            verb,
-            stack: run.stack,
-            workDir: work.path,
-            env: this.#envOf(run),
-            pulumiVersion: this.#options.version,
-            program: run.program,
-            refresh: run.refresh ?? false,
-          },
-        });
-        timings["engineMs"] = since(began);
-        for (const [name, urns] of log.providers)
-          if (urns.size > 1 && slot.providers.isAttached(name)) slot.providers.exclude(name);
-        const result = resultOf(log, outcome.ok ? outcome.outputs : {}, timings);
-        if (outcome.ok) return result;
-        if (run.signal?.aborted === true) slot.providers.renew();
-        const said = result.diagnostics.find(({ severity }) => severity === "error")?.message.split("\n")[0];
-        throw failure(
-          run.signal?.aborted === true ? "aborted" : kindOf(outcome.message),
-          said ?? redact(outcome.message),
-          result,
-        );
-      } finally {
-        await work.remove();
-      }
+      const once = async (key: SecretsKey): Promise<{ log: RunLog; outcome: SlotOutcome }> => {
+        const log = new RunLog(redact, run.onEvent);
+        const work = await makeWorkDir(run.stack, key.secrets, run.config);
+        const { stack, program, refresh = false } = run;
+        const { version: pulumiVersion } = this.#options;
+        const request = { verb, stack, workDir: work.path, env: key.env, pulumiVersion, program, refresh };
+        try {
+          return { log, outcome: await slot.run({ log, signal: run.signal, request }) };
+        } finally {
+          await work.remove();
+        }
+      };
+      const began = performance.now();
+      const key = this.#keyOf(run);
+      const first = await once(key);
+      const other = first.outcome.ok || !isRefused(first.outcome.message) ? undefined : otherKey(key);
+      const { log, outcome } =
+        other === undefined || first.log.resources.length > 0 || run.signal?.aborted === true
+          ? first
+          : await once(other);
+      timings["engineMs"] = since(began);
+      for (const [name, urns] of log.providers)
+        if (urns.size > 1 && slot.providers.isAttached(name)) slot.providers.exclude(name);
+      const result = resultOf(log, outcome.ok ? outcome.outputs : {}, timings);
+      if (outcome.ok) return result;
+      if (run.signal?.aborted === true) slot.providers.renew();
+      const said = result.diagnostics.find(({ severity }) => severity === "error")?.message.split("\n")[0];
+      throw failure(
+        run.signal?.aborted === true ? "aborted" : kindOf(outcome.message),
+        said ?? redact(outcome.message),
+        result,
+      );
     });
   }
 
@@ -237,51 +233,38 @@ export class PulumiEngine implements Engine {
       : { ...env, PULUMI_BACKEND_URL: this.#fence.urlFor(fence) };
   }
 
-  /** A command that needs neither program nor providers, and so no slot. */
-  async #command(args: readonly string[], stack: string, options: CommandOptions): Promise<CliResult> {
-    const work = await makeWorkDir(stack, this.#options.secrets());
+  #keyOf(options: CommandOptions): SecretsKey {
+    return { env: this.#envOf(options), secrets: this.#options.secrets() };
+  }
+
+  /** A command that needs neither program nor providers, and so no slot. `files`: what it finds in its directory. */
+  async #command(
+    args: readonly string[],
+    stack: string,
+    options: CommandOptions,
+    files: Readonly<Record<string, string>> = {},
+    key = this.#keyOf(options),
+  ): Promise<CliResult> {
+    const work = await makeWorkDir(stack, key.secrets);
+    let result: CliResult;
     try {
-      return await runCli([...args, "--non-interactive"], {
+      for (const [name, text] of Object.entries(files)) await writeFile(join(work.path, name), text, { mode: 0o600 });
+      result = await runCli([...args, "--non-interactive"], {
         command: this.#options.command,
         cwd: work.path,
-        env: this.#envOf(options),
+        env: key.env,
         signal: options.signal,
       });
     } finally {
       await work.remove();
     }
+    const other = result.code !== 0 && isRefused(result.stderr) ? otherKey(key) : undefined;
+    return other === undefined ? result : this.#command(args, stack, options, files, other);
   }
 }
 
 interface Exported {
   readonly deployment: Deployment["deployment"] | null;
-}
-
-function resultOf(
-  log: RunLog,
-  outputs: Readonly<Record<string, unknown>>,
-  timings: Readonly<Record<string, number>>,
-): EngineResult {
-  return { changes: log.changes, resources: log.resources, diagnostics: log.diagnostics, outputs, timings };
-}
-
-const NOTHING: EngineResult = { changes: {}, resources: [], diagnostics: [], outputs: {}, timings: {} };
-
-function failure(kind: FailureKind, message: string, result: EngineResult = NOTHING): EngineFailure {
-  return new EngineFailure(kind, message.trim().slice(-4_000), result);
-}
-
-function kindOf(message: string): FailureKind {
-  if (/the stack is currently locked by/.test(message)) return "locked";
-  if (/no stack named|stack .* not found/i.test(message)) return "no-stack";
-  if (
-    /incorrect passphrase|could not (open|connect)|failed to (load|open) (checkpoint|bucket|state)|unable to (open|check) bucket|problem logging in|no resource plugin|plugin .* not found|cannot run /i.test(
-      message,
-    )
-  ) {
-    return "engine";
-  }
-  return "failed";
 }
 
 function since(began: number): number {

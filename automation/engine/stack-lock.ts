@@ -60,6 +60,11 @@ export async function endOwner(lock: StackLock, ended: readonly EndedRun[], with
     await setTimeout(50);
 }
 
+/** Whether it was made on this machine, by a process that is not there any more. */
+export function isOfDeadProcess(lock: StackLock): boolean {
+  return lock.host === hostname() && !isAliveHere(lock);
+}
+
 function isAliveHere({ host, pid }: StackLock): boolean {
   if (host !== hostname()) return false;
   try {

@@ -1,7 +1,7 @@
 import { type Db, type Job, PgBoss, type QueueOptions, type WorkOptions } from "pg-boss";
 import type { Database, Queryable, Transaction } from "../db/database.ts";
 import type { DueRow } from "../tenants/due.ts";
-import { hasFlag, setFlag } from "./flags.ts";
+import { findFlag, setFlag } from "./flags.ts";
 import { type DeadLetter, Priority, type Queue, type QueueDepth } from "./queue.ts";
 
 const QUEUES = ["reconcile", "stripe-event", "preview"] as const;
@@ -211,12 +211,16 @@ export class BossQueue implements Queue {
     }
   }
 
-  async pauseAll(tx: Transaction, paused: boolean): Promise<void> {
-    await setFlag(tx, "reconciles.paused", paused);
+  async pauseAll(tx: Transaction, paused: boolean, seconds?: number): Promise<void> {
+    await setFlag(tx, "reconciles.paused", paused, seconds);
   }
 
   async isPaused(): Promise<boolean> {
-    return hasFlag(this.#db, "reconciles.paused");
+    return (await this.pause()) !== undefined;
+  }
+
+  async pause(): Promise<{ endsAt: Date | null } | undefined> {
+    return findFlag(this.#db, "reconciles.paused");
   }
 
   async depth(): Promise<QueueDepth> {

@@ -22,9 +22,11 @@ export interface Queue {
   enqueueStripeEvent(tx: Transaction, eventId: string): Promise<void>;
   /** Those whose job waits, for its first or its next try, or runs. */
   stripeEventsAtWork(): Promise<readonly string[]>;
-  /** Stops (or goes on) handing out reconciles on all workers; running ones end. */
-  pauseAll(tx: Transaction, paused: boolean): Promise<void>;
+  /** Stops (or goes on) handing out reconciles on all workers; running ones end. `seconds`: for so long, default for ever. */
+  pauseAll(tx: Transaction, paused: boolean, seconds?: number): Promise<void>;
   isPaused(): Promise<boolean>;
+  /** Undefined when it is not paused. */
+  pause(): Promise<{ endsAt: Date | null } | undefined>;
   depth(): Promise<QueueDepth>;
   /** Reconciles and events that used up their retries. */
   deadLetters(limit?: number): Promise<readonly DeadLetter[]>;

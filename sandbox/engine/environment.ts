@@ -1,5 +1,5 @@
 import { dirname, delimiter, join } from "node:path";
-import type { Instance } from "../instance.ts";
+import { type Instance, temporaryDirectory } from "../instance.ts";
 import { pluginOrigin, pulumiHome } from "./plugins.ts";
 import type { Engine } from "./provide.ts";
 
@@ -28,6 +28,7 @@ export function engineEnvironment(instance: Instance, engine: Engine): Record<st
     ...Object.fromEntries(inherited),
     // Scripts run by this Node, and find this engine, whatever else the machine has.
     PATH: [engine.binDirectory, dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter),
+    TMPDIR: temporaryDirectory(instance),
     PULUMI_HOME: pulumiHome(instance),
     PULUMI_BACKEND_URL: `postgres://pulumi@127.0.0.1:${postgres}/pulumi?sslmode=disable`,
     PGPASSFILE: backendPasswordFile(instance),

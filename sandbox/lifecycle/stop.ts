@@ -2,7 +2,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { isAlive, signalProcess } from "../host/process-identity.ts";
-import type { Instance } from "../instance.ts";
+import { type Instance, temporaryDirectory } from "../instance.ts";
 import { mountsBelow, overlaysOn, removeLeftovers } from "./leftovers.ts";
 import { findRun } from "./running.ts";
 
@@ -21,6 +21,7 @@ export async function stopInstance(instance: Instance): Promise<boolean> {
     }
   }
   const leftovers = await removeLeftovers(instance);
+  rmSync(temporaryDirectory(instance), { recursive: true, force: true });
   rmSync(join(instance.directory, "run.json"), { force: true });
   return run !== undefined || leftovers;
 }

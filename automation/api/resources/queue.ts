@@ -28,6 +28,7 @@ const DeadLetterBody = z
 const QueueBody = z.object({
   success: z.literal(true),
   paused: z.boolean(),
+  paused_until: Timestamp.nullable().meta({ description: "When the pause ends by itself; null of one that does not." }),
   depth: QueueDepthBody,
   dead_letters: z.array(DeadLetterBody),
 });
@@ -44,7 +45,10 @@ const pause = endpoint({
   route: "POST /api/queue/pause",
   tag: "Queue",
   summary: "Hand out no more runs, on all workers",
-  description: "Running ones end; wishes and events are still recorded.",
+  description: "Running ones end; wishes and events are still recorded. A pause without an end is not shortened.",
+  body: z.strictObject({
+    seconds: z.int().min(5).max(86_400).optional().meta({ description: "Ends it by itself. Default: it stays." }),
+  }),
   responses: { 200: { description: "Paused.", schema: PausedBody } },
 });
 
@@ -81,12 +85,13 @@ export function queueRoutes(deps: ApiDeps): BoundEndpoint[] {
     });
   return [
     bind(read, async () => {
-      const [paused, depth, dead] = await Promise.all([queue.isPaused(), queue.depth(), queue.deadLetters(50)]);
+      const [pauseNow, depth, dead] = await Promise.all([queue.pause(), queue.depth(), queue.deadLetters(50)]);
       return {
         status: 200,
         body: {
           success: true,
-          paused,
+          paused: pauseNow !== undefined,
+          paused_until: pauseNow?.endsAt == null ? null : iso(pauseNow.endsAt),
           depth: { ...depth },
           dead_letters: dead.map(({ id, queue: name, data, failedAt, error }) => ({
             id,
@@ -99,7 +104,7 @@ export function queueRoutes(deps: ApiDeps): BoundEndpoint[] {
       };
     }),
     bind(pause, async (call) => {
-      await audited(call, "queue.pause", "all", (tx) => queue.pauseAll(tx, true));
+      await audited(call, "queue.pause", "all", (tx) => queue.pauseAll(tx, true, call.body.seconds));
       return { status: 200, body: { success: true, paused: true } };
     }),
     bind(unpause, async (call) => {

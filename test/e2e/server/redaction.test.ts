@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { derivePassword, deriveSecret, deriveTunnelSecret } from "../../../components/tenant/secrets.ts";
 import { odooPasswordHash } from "../../../components/tenant/password-hash.ts";
+import { temporaryDirectory } from "../../../sandbox/instance.ts";
 import { watchProcessLists } from "../../process-lists.ts";
 import { type Secrets, SecretSearch } from "../../secret-shapes.ts";
 import { until } from "../../until.ts";
@@ -241,9 +241,8 @@ test("no secret is to be found anywhere", async () => {
     "the host's units",
     await world.host.ok("cat /etc/systemd/system/*.service /run/systemd/transient/* 2>/dev/null || true"),
   );
-  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith("odoosaas-run-")))
-    for (const file of filesBelow(join(tmpdir(), name)))
-      search.look(`left behind: ${file}`, readFileSync(file, "latin1"));
+  for (const file of filesBelow(temporaryDirectory(world.sandbox.instance)))
+    search.look(`left behind: ${file}`, readFileSync(file, "latin1"));
   for (const stack of ["prod", "acme"])
     search.look(
       `state of ${stack}`,
@@ -265,5 +264,5 @@ test("no secret is to be found anywhere", async () => {
 function filesBelow(directory: string): string[] {
   return readdirSync(directory, { recursive: true, encoding: "utf8" })
     .map((name) => join(directory, name))
-    .filter((file) => statSync(file).isFile());
+    .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile() === true);
 }

@@ -6,6 +6,7 @@ export class FakeQueue implements Queue {
   readonly events: string[] = [];
   readonly reconciles: number[] = [];
   paused = false;
+  pausedFor: number | undefined;
   dead: DeadLetter[] = [];
   size: QueueDepth = { waiting: 2, deferred: 1, active: 1, dead: 0 };
 
@@ -25,8 +26,14 @@ export class FakeQueue implements Queue {
     return [];
   }
 
-  async pauseAll(_tx: Transaction, paused: boolean): Promise<void> {
+  async pauseAll(_tx: Transaction, paused: boolean, seconds?: number): Promise<void> {
     this.paused = paused;
+    this.pausedFor = seconds;
+  }
+
+  async pause(): Promise<{ endsAt: Date | null } | undefined> {
+    const endsAt = this.pausedFor === undefined ? null : new Date(Date.now() + this.pausedFor * 1_000);
+    return this.paused ? { endsAt } : undefined;
   }
 
   async isPaused(): Promise<boolean> {

@@ -112,13 +112,18 @@ test("the queue is watched, paused and gone on with, and its dead letters are tr
     [false, 1, ["d1"], [null]],
   );
   assert.equal((await api.call("POST", "/api/queue/pause")).at("paused"), true);
-  assert.equal((await api.call("GET", "/api/queue")).at("paused"), true);
+  const paused = await api.call("GET", "/api/queue");
+  assert.deepEqual([paused.at("paused"), paused.at("paused_until")], [true, null]);
+  assert.equal((await api.call("POST", "/api/queue/pause", { body: { seconds: 60 } })).status, 200);
+  assert.match(String((await api.call("GET", "/api/queue")).at("paused_until")), /^\d{4}-/);
+  assert.equal((await api.call("POST", "/api/queue/pause", { body: { seconds: 1 } })).status, 422);
   assert.equal((await api.call("POST", "/api/queue/unpause")).at("paused"), false);
   assert.equal((await api.call("POST", "/api/queue/dead-letters/d1/retry", { role: "operator" })).status, 202);
   assert.equal((await api.call("POST", "/api/queue/dead-letters/d1/retry")).status, 404);
   assert.deepEqual((await api.call("GET", "/api/audit?subject_type=queue")).at("lines.*.action"), [
     "queue.retry",
     "queue.unpause",
+    "queue.pause",
     "queue.pause",
   ]);
 });

@@ -120,6 +120,20 @@ test("a wish that comes while its tenant is at work is worked on afterwards", as
   );
 });
 
+test("a pause with an end goes off by itself, and does not shorten one without", async () => {
+  const pause = (seconds?: number): Promise<void> => db.transaction((tx) => queue.pauseAll(tx, true, seconds));
+  await pause(0.2);
+  assert.equal(await queue.isPaused(), true);
+  await until("its end", () => queue.isPaused(), (paused) => !paused, 10_000);
+  await pause(60);
+  assert.ok((await queue.pause())?.endsAt instanceof Date);
+  await pause();
+  await pause(60);
+  assert.deepEqual(await queue.pause(), { endsAt: null });
+  await db.transaction((tx) => queue.pauseAll(tx, false));
+  assert.equal(await queue.pause(), undefined);
+});
+
 test("while all work is paused nothing is handed out, and the sweep finds it afterwards", async (t) => {
   const id = await tenant();
   const seen: number[] = [];

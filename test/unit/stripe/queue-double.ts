@@ -44,6 +44,7 @@ export class QueueDouble implements Queue {
 
   pauseAll = nothing;
   isPaused = nothing;
+  pause = nothing;
   depth = nothing;
   deadLetters = nothing;
   revive = nothing;
