@@ -48,7 +48,7 @@ export class Leftovers {
       const files = list(this.#temporary).filter((name) => name !== COMPILE_CACHE);
       const left = [
         ...processes,
-        ...files.map((name) => `temporary ${name}`),
+        ...files.map((name) => `temporary file ${name}`),
         ...this.#seen().filter((line) => !this.#before.has(line)),
       ];
       if (left.length === 0 || Date.now() > deadline) return left;

@@ -1,4 +1,6 @@
+import { mkdtempSync } from "node:fs";
 import { request } from "node:http";
+import { join } from "node:path";
 import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation/index.js";
 import Cloudflare from "cloudflare";
 import pg from "pg";
@@ -7,6 +9,7 @@ import { PlatformSettings } from "../../components/settings/platform-settings.ts
 import { TenantSettings } from "../../components/settings/tenant-settings.ts";
 import { derivePassword } from "../../components/tenant/secrets.ts";
 import type { Adoption } from "../../components/tenant/tenant.ts";
+import { temporaryDirectory } from "../../sandbox/instance.ts";
 import { startSandbox, type Sandbox, type SandboxOptions } from "../../sandbox/lifecycle/sandbox.ts";
 import { connectSsh, type Ssh } from "./host/ssh.ts";
 
@@ -158,7 +161,7 @@ export async function startWorld(options: SandboxOptions = {}): Promise<World> {
           stackName: `organization/odoosaas/${tenant.subdomain}`,
           program: tenantProgram({ ...platform, ...changes.platform }, settings, changes.adopt),
         },
-        { envVars },
+        { workDir: mkdtempSync(join(temporaryDirectory(sandbox.instance), "stack-")), envVars },
       );
     },
     close: async () => {

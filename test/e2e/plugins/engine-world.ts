@@ -43,6 +43,7 @@ export async function engineWorld(t: TestContext, { installed = true } = {}): Pr
       await LocalWorkspace.createOrSelectStack(
         { stackName: name, projectName: "plugins", program },
         {
+          workDir: await mkdtemp(join(directory, "stack-")),
           pulumiHome: home,
           envVars: { ...env, ...extra },
           projectSettings: { name: "plugins", runtime: "nodejs", backend: { url: env.PULUMI_BACKEND_URL } },

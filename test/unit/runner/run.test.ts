@@ -90,6 +90,21 @@ test("a process that a host test leaves running fails the run and is ended", onl
   assert.ok(!existsSync(commandLine) || readFileSync(commandLine, "utf8") === "");
 });
 
+test("what a test leaves in the temporary folder fails the run and is removed", async (t) => {
+  const files = {
+    "unit/a.test.ts": `import { tmpdir } from "node:os";
+    test("forgets", () => { writeFileSync(tmpdir() + "/forgotten", ""); writeFileSync("place", tmpdir()); });`,
+  };
+  const run = runner(t, files);
+  const { lines, code, text } = await run.ended;
+  assert.equal(lines.at(-1), "1 passed, 1 failed");
+  assert.equal(code, 1);
+  assert.match(text, /unit left something behind\n\s+temporary file forgotten/);
+  const place = readFileSync(join(run.root, "place"), "utf8");
+  assert.notEqual(place, tmpdir());
+  assert.ok(!existsSync(place));
+});
+
 test(
   "interrupted host tests, two side by side, undo what they made, and no further file starts",
   onlyWithHost,
