@@ -1,36 +1,24 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
-import { PROJECT } from "../../components/settings/stack-config.ts";
-import { readPlatformStack } from "../engine/platform-stack.ts";
 import { tokenProblems } from "../secrets/cloudflare-token.ts";
 import { secretId } from "../secrets/secret-id.ts";
 import { CliError } from "./cli-error.ts";
 import { newSecret } from "./new-secret.ts";
-import { operatorsPulumi } from "./pulumi.ts";
+import { PlatformConfiguration, type ProjectOptions, withProject } from "./platform-configuration.ts";
 import type { Session } from "./session.ts";
 
-interface Options {
+interface Options extends ProjectOptions {
   readonly from?: string;
-  readonly project: string;
-  readonly stack?: string;
 }
 
 /** The token is tried before it replaces the present one, in the platform's stack, from whose outputs all else has it. */
 export function cloudflareRotation(rotate: Command, session: Session): void {
-  rotate
-    .command("cloudflare")
+  withProject(rotate.command("cloudflare"))
     .description("Cloudflare's API token, as made in its dashboard; from standard input")
     .option("--from <path>", "a file that holds it")
-    .option("--project <path>", "folder of Pulumi.yaml and the platform's stack file", ".")
-    .option("--stack <name>", "the platform's stack (default PLATFORM_STACK, or prod)")
-    .action(async ({ from, project, stack = session.env["PLATFORM_STACK"] ?? "prod" }: Options) => {
-      const name = stack.includes("/") ? stack : `organization/${PROJECT}/${stack}`;
-      if (!existsSync(join(project, "Pulumi.yaml")))
-        throw new CliError(`There is no Pulumi.yaml in ${project}: say where the project is with --project.`);
+    .action(async ({ from, ...where }: Options) => {
       const api = session.api();
-      const pulumi = operatorsPulumi(session, project, name);
-      const { settings } = await readPlatformStack(pulumi.command, pulumi.env, name);
+      const platform = await PlatformConfiguration.read(session, where);
+      const { settings } = platform;
       const token = await newSecret({
         what: "Cloudflare token",
         from,
@@ -42,15 +30,9 @@ export function cloudflareRotation(rotate: Command, session: Session): void {
       const problems = await tokenProblems(settings, token);
       if (problems.length > 0)
         throw new CliError(`The new token is not fit. Nothing was changed.\n       ${problems.join("\n       ")}`);
-      session.err.write("looking whether the platform's stack is as its configuration says\n");
-      await pulumi.run(["preview", "--expect-no-changes"]).catch((error: unknown) => {
-        throw new CliError(
-          `The platform's stack has other changes waiting, which would come with the token. Bring it up first (pulumi up -s ${name}). Nothing was changed.\n${(error as Error).message}`,
-        );
-      });
-      await pulumi.run(["config", "set", "--secret", `${PROJECT}:cloudflareApiToken`], token);
-      session.err.write("bringing the platform's stack up with the new token\n");
-      await pulumi.run(["up", "--yes", "--skip-preview", "--suppress-outputs"]);
+      await platform.mustBeUp();
+      await platform.setSecret("cloudflareApiToken", token);
+      await platform.up();
       const { secrets } = await api.ask("POST", "/api/secrets/reload");
       const used = (secrets as { name: string; ids: string[] }[]).find((one) => one.name === "cloudflareApiToken")?.ids;
       if (used?.[0] !== secretId(token))

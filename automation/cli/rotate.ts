@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { cloudflareRotation } from "./rotate-cloudflare.ts";
 import { listRotations } from "./rotate-lists.ts";
 import { passphraseRotation } from "./rotate-passphrase.ts";
+import { postgresRotation } from "./rotate-postgres.ts";
 import { tenantRotations } from "./rotate-tenants.ts";
 import type { Session } from "./session.ts";
 
@@ -12,5 +13,6 @@ export function rotateCommands(program: Command, session: Session): void {
   tenantRotations(rotate, session);
   listRotations(rotate, session);
   cloudflareRotation(rotate, session);
+  postgresRotation(rotate, session);
   passphraseRotation(rotate, session);
 }
