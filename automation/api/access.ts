@@ -62,6 +62,7 @@ export const ACCESS = {
 
   "GET /api/rotations": "viewer",
   "POST /api/rotations": "admin",
+  "POST /api/hosts/{id}/rotate": "admin",
   "GET /api/secrets": "admin",
   "POST /api/secrets/reload": "admin",
 

@@ -16,6 +16,7 @@ import { VERSION } from "./openapi/version.ts";
 import { ApiError, toProblem } from "./problem.ts";
 import { auditRoutes } from "./resources/audit.ts";
 import { eventRoutes } from "./resources/events.ts";
+import { hostRoutes } from "./resources/hosts.ts";
 import { healthRoutes } from "./resources/health.ts";
 import { initialPasswordRoutes } from "./resources/initial-password.ts";
 import { operationRoutes } from "./resources/operations.ts";
@@ -86,6 +87,7 @@ function endpoints(deps: ApiDeps): BoundEndpoint[] {
     ...queueRoutes(deps),
     ...retryRoutes(deps),
     ...rotationRoutes(deps),
+    ...hostRoutes(deps),
     ...secretRoutes(deps),
     ...auditRoutes(deps),
     ...healthRoutes(deps),

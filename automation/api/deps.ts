@@ -10,6 +10,7 @@ import type { Tenants } from "../tenants/tenants.ts";
 import type { StandaloneTunnels } from "../tunnels/standalone-tunnels.ts";
 import type { VerifyToken } from "./auth/tokens.ts";
 import type { ConnectorUnits } from "./host/connector-units.ts";
+import type { HostRoles } from "./host/host-roles.ts";
 import type { StreamSlots } from "./http/event-stream.ts";
 import type { ApiSettings } from "./settings.ts";
 import type { SecretState } from "../secrets/live-secrets.ts";
@@ -32,6 +33,7 @@ export interface ApiDeps {
   readonly verify: VerifyToken;
   readonly cloudflare: CloudflareTunnels;
   readonly connectors: Pick<ConnectorUnits, "status" | "restart" | "logs" | "follow">;
+  readonly hostRoles: Pick<HostRoles, "rotate">;
   readonly standaloneTunnels: StandaloneTunnels;
   readonly metrics: Metrics;
   readonly tunnelHealth: TunnelHealth;

@@ -16,6 +16,7 @@ import { createApp } from "./app.ts";
 import { tokenVerifier } from "./auth/tokens.ts";
 import type { ApiDeps } from "./deps.ts";
 import { ConnectorUnits } from "./host/connector-units.ts";
+import { HostRoles } from "./host/host-roles.ts";
 import { HostShell } from "./host/host-shell.ts";
 import { StreamSlots } from "./http/event-stream.ts";
 import { loggedError } from "./http/logging.ts";
@@ -73,6 +74,7 @@ export async function startApi(parts: ApiParts): Promise<RunningApi> {
     }),
     cloudflare: cloudflareTunnels(platform, parts.cloudflareBudget),
     connectors: new ConnectorUnits(shell),
+    hostRoles: new HostRoles(shell),
     metrics: new Metrics({
       database: parts.database,
       tenants,

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { cloudflareRotation } from "./rotate-cloudflare.ts";
+import { hostRotation } from "./rotate-host.ts";
 import { listRotations } from "./rotate-lists.ts";
 import { passphraseRotation } from "./rotate-passphrase.ts";
 import { postgresRotation } from "./rotate-postgres.ts";
@@ -13,6 +14,7 @@ export function rotateCommands(program: Command, session: Session): void {
   tenantRotations(rotate, session);
   listRotations(rotate, session);
   cloudflareRotation(rotate, session);
+  hostRotation(rotate, session);
   postgresRotation(rotate, session);
   passphraseRotation(rotate, session);
 }

@@ -8,7 +8,7 @@ umask 022
 DIRECTORY=/usr/local/lib/odoosaas
 SUDOERS_FILE=/etc/sudoers.d/odoosaas
 # What this script ever installs here; other files in the directory are not its own.
-OWN='odoo-database connector connector-unit operator-script create-tenant door'
+OWN='odoo-database connector connector-unit host-role operator-script create-tenant door'
 
 fail() {
   printf 'install-commands: %s\n' "$1" >&2

@@ -19,6 +19,7 @@ declare -rA PATTERNS=(
   [TOKEN]='[A-Za-z0-9+/=_-]{20}[A-Za-z0-9+/=_-]*'
   [ROLE_PASSWORD]='[A-Za-z0-9_-]{16}[A-Za-z0-9_-]*'
   [SUSPENDED]='(yes)?'
+  [RESTART]='(yes)?'
   [MODULES]='([a-z0-9_]+(,[a-z0-9_]+)*)?'
   [ADMIN_LOGIN]="[A-Za-z0-9_'+.-]+@[A-Za-z0-9.-]+"
   [ADMIN_PASSWORD_HASH]='[$]pbkdf2-sha512[$][0-9]{1,7}[$][A-Za-z0-9./]+[$][A-Za-z0-9./]+'

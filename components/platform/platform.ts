@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { connectorUnitCommand } from "../host/connector-unit.ts";
 import { HostBaseline } from "../host/host-baseline.ts";
 import type { HostCommand } from "../host/host-command.ts";
+import { hostRoleCommand } from "../host/host-role.ts";
 import { HostCommands } from "../host/host-commands.ts";
 import type { HostSettings, PlatformSettings } from "../settings/platform-settings.ts";
 import { connectorCommand } from "../tenant/connector.ts";
@@ -52,6 +53,7 @@ function hostCommandsOf(settings: PlatformSettings, host: HostSettings): HostCom
     odooDatabaseCommand(odooPlace(settings, host)),
     connectorCommand(host),
     connectorUnitCommand(),
+    hostRoleCommand(settings, host),
     ...(settings.createTenantScript ? operatorScriptCommands(host, settings.createTenantScript) : []),
   ];
 }

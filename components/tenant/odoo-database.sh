@@ -35,7 +35,7 @@ owner_sql() {
 }
 
 as_owner() {
-  PGPASSWORD=$(config_value db_password) PGUSER=$(config_value db_user) PGHOST=$POSTGRES_HOST PGPORT=$POSTGRES_PORT \
+  PGPASSWORD=$(owner_password) PGUSER=$(config_value db_user) PGHOST=$POSTGRES_HOST PGPORT=$POSTGRES_PORT \
     PGSSLMODE=$POSTGRES_SSLMODE PGAPPNAME=odoosaas PGCONNECT_TIMEOUT=15 PGOPTIONS='-c client_min_messages=warning' "$@"
 }
 

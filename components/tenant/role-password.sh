@@ -1,11 +1,19 @@
 #!/usr/bin/env bash
-# How the password of a tenant's role changes without a failed login: part of odoo-database.sh, which calls it.
+# How the password of a role changes without a failed login: part of odoo-database.sh, which calls it for a tenant's, and
+# of ../host/host-role.sh, for the host's own.
 #
 # PostgreSQL knows one password of a role, and PgBouncer answers one refused login by refusing all new sessions for
 # server_login_retry (15 s by default). So PgBouncer lets new sessions wait while the role, by its own right, and the
 # mapping are changed; sessions that stand go on. The engine's role resource follows and finds nothing to do.
 
 HELD=/run/odoosaas/held
+
+# Of the host's own role, once that was exchanged (../host/host-role.sh); until then it is the one in Odoo's configuration.
+OWNER_PASSWORD=/etc/odoosaas/owner-password
+
+owner_password() {
+  if [ -s "$OWNER_PASSWORD" ]; then cat "$OWNER_PASSWORD"; else config_value db_password; fi
+}
 
 # Sets the role's password to ROLE_PASSWORD when the mapping has another one that works.
 change_password() {

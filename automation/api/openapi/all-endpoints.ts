@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type Endpoint, endpoint } from "../http/endpoint.ts";
 import { auditEndpoints } from "../resources/audit.ts";
 import { eventEndpoints } from "../resources/events.ts";
+import { hostEndpoints } from "../resources/hosts.ts";
 import { healthEndpoints } from "../resources/health.ts";
 import { initialPasswordEndpoints } from "../resources/initial-password.ts";
 import { operationEndpoints } from "../resources/operations.ts";
@@ -53,6 +54,7 @@ export const ALL_ENDPOINTS: readonly Endpoint[] = [
   ...queueEndpoints,
   ...retryEndpoints,
   ...rotationEndpoints,
+  ...hostEndpoints,
   ...secretEndpoints,
   ...auditEndpoints,
   ...healthEndpoints,

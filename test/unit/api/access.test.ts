@@ -64,6 +64,7 @@ const EXPECTED: Record<"public" | Role, readonly string[]> = {
     "POST /api/tenants/{id}/rotate",
     "POST /api/tenants/{id}/initial-password",
     "POST /api/rotations",
+    "POST /api/hosts/{id}/rotate",
     "GET /api/secrets",
     "POST /api/secrets/reload",
   ],

@@ -17,6 +17,8 @@ export class FakeConnectors {
   unit: UnitStatus | Error = RUNNING;
   entries: LogEntry[] = [];
   readonly restarted: string[] = [];
+  /** Hosts whose own role was given a new password, and whether Odoo was restarted for it. */
+  readonly rotated: [number, boolean][] = [];
   readonly asked: { lines: number; cursor?: string | undefined }[] = [];
   following = 0;
 

@@ -120,6 +120,7 @@ export async function startTestApi(t: Pick<TestContext, "after">, more: Partial<
     verify: tokenVerifier({ secrets: [SECRET] }),
     cloudflare: async () => undefined,
     connectors,
+    hostRoles: { rotate: async (host, restart) => void connectors.rotated.push([host.id, restart]) },
     metrics: new Metrics({
       database,
       tenants,
