@@ -165,6 +165,7 @@ export async function serve(settings: ServerSettings, log: Logger, stopping: Abo
           platformStack: settings.platformStack,
           probe: edgeProbe({ edgeAddress: settings.edgeAddress, deadlineMs: settings.probeSeconds * 1_000 }),
           cloudflare,
+          perHost: settings.limits.perHost,
           worker,
           now: () => new Date(),
           log,
@@ -173,7 +174,7 @@ export async function serve(settings: ServerSettings, log: Logger, stopping: Abo
         queue,
         stripe,
         log,
-        limits: settings.limits,
+        perPostgres: settings.limits.perPostgres,
         every: {
           sweep: settings.sweepSeconds * 1_000,
           stripeCatchUp: settings.stripe.catchUpSeconds * 1_000,

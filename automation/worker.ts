@@ -1,20 +1,16 @@
 import type { Logger } from "pino";
 import type { Database } from "./db/database.ts";
 import type { Pruned } from "./pruning.ts";
-import { withPermit } from "./queue/permits.ts";
 import type { BossQueue } from "./queue/boss-queue.ts";
-import { Priority } from "./queue/queue.ts";
+import { reconcileJobs } from "./reconcile-jobs.ts";
 import { sweep } from "./queue/sweep.ts";
 import { repeat } from "./schedule.ts";
 import { handleStripeEvent } from "./stripe/handle-event.ts";
 import { catchUp } from "./stripe/catch-up.ts";
 import { sweepClocks } from "./stripe/clocks.ts";
-import { withLogFields } from "./telemetry/log-fields.ts";
 import type { StripeDeps } from "./stripe/deps.ts";
 import { preview } from "./tenants/preview.ts";
-import { reconcile, reconcileStack } from "./tenants/reconcile.ts";
 import type { ReconcileIO } from "./tenants/run.ts";
-import { TUNNELS } from "./tunnels/tunnel-target.ts";
 
 export interface WorkerParts {
   readonly io: ReconcileIO;
@@ -22,7 +18,8 @@ export interface WorkerParts {
   readonly queue: BossQueue;
   readonly stripe: StripeDeps;
   readonly log: Logger;
-  readonly limits: { readonly perHost: number; readonly perPostgres: number };
+  /** Reconciles of tenants at once on their PostgreSQL server, over all processes. */
+  readonly perPostgres: number;
   /** Milliseconds. */
   readonly every: Readonly<Record<"sweep" | "stripeCatchUp" | "stripeClocks" | "prune", number>>;
   /** Removes what is older than it is kept. */
@@ -39,35 +36,21 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const { io, db, queue, stripe, log } = parts;
   const leave = new AbortController();
   const abandon = new AbortController();
-  const reconcileOne = async (tenantId: number): Promise<void> => withLogFields({ tenantId }, () => timed(tenantId));
-  const timed = async (tenantId: number): Promise<void> => {
-    const began = performance.now();
-    const result = await withPermit(
-      db.url,
-      "postgres",
-      parts.limits.perPostgres,
-      () => reconcile(tenantId, io, abandon.signal),
-      abandon.signal,
-    );
-    log.info({ ...result, ms: Math.round(performance.now() - began) }, "reconcile");
-    if (result.kind === "done" && result.again) await queue.enqueueReconcile(db, tenantId, Priority.change);
-  };
-  // Nothing of it is on the PostgreSQL server, so it needs no permit.
-  const reconcileTunnel = async (id: number): Promise<void> =>
-    withLogFields({ standaloneTunnelId: id }, async () => {
-      const began = performance.now();
-      const result = await reconcileStack(TUNNELS, id, io, abandon.signal);
-      log.info({ ...result, ms: Math.round(performance.now() - began) }, "reconcile");
-      if (result.kind === "done" && result.again) await queue.enqueueTunnel(db, id, Priority.change);
-    });
   await queue.work(
     {
-      reconcile: reconcileOne,
-      tunnel: reconcileTunnel,
+      ...reconcileJobs({
+        io,
+        db,
+        queue,
+        log,
+        perPostgres: parts.perPostgres,
+        leave: leave.signal,
+        abandon: abandon.signal,
+      }),
       stripeEvent: (eventId) => handleStripeEvent(eventId, stripe),
       preview: (operationId) => preview(operationId, io, abandon.signal),
     },
-    { reconciles: io.engine.parallelism * 2, perHost: parts.limits.perHost, stripeEvents: 4 },
+    { reconciles: io.engine.parallelism * 2, perHost: io.perHost, stripeEvents: 4 },
   );
   const failed = (what: string) => (error: Error) => log.warn({ err: error }, what);
   const loops = [

@@ -1,4 +1,4 @@
-import { type Db, type Job, PgBoss, type QueueOptions, type WorkOptions } from "pg-boss";
+import { type Db, type JobWithMetadata, PgBoss, type QueueOptions, type WorkOptions } from "pg-boss";
 import type { Database, Queryable, Transaction } from "../db/database.ts";
 import type { DueRow } from "../tenants/due.ts";
 import { findFlag, setFlag } from "./flags.ts";
@@ -9,7 +9,6 @@ const DEAD = "dead-letter";
 
 /** For places that another process frees: nobody tells of those. */
 const POLLING = { pollingIntervalSeconds: 2, notifyPollingIntervalSeconds: 2 };
-const SETTLED_MS = 50;
 /** A worker that has nothing to do asks for jobs every two seconds. */
 const ASKED_WITHIN_MS = 30_000;
 
@@ -23,9 +22,10 @@ export interface BossQueueOptions {
 }
 
 export interface Handlers {
-  reconcile: (tenantId: number, signal: AbortSignal) => Promise<void>;
+  /** `priority`: the job's, for one that has to be queued again. */
+  reconcile: (tenantId: number, priority: number) => Promise<void>;
   /** Of a container's own tunnel. */
-  tunnel: (standaloneTunnelId: number, signal: AbortSignal) => Promise<void>;
+  tunnel: (standaloneTunnelId: number, priority: number) => Promise<void>;
   stripeEvent: (eventId: string, signal: AbortSignal) => Promise<void>;
   preview: (operationId: number, signal: AbortSignal) => Promise<void>;
 }
@@ -33,7 +33,10 @@ export interface Handlers {
 export interface WorkLimits {
   /** Reconciles of this process at once. More than engine slots: one tenant is proven while the next is updated. */
   reconciles: number;
-  /** Reconciles for one host at once, over all processes. */
+  /**
+   * Reconciles for one host that are handed out at once, over all processes. More may be when several workers ask at the
+   * same moment: it spares them jobs for which there is no place, and what is strict is theirs (tenants/host-places.ts).
+   */
   perHost: number;
   stripeEvents: number;
 }
@@ -171,10 +174,10 @@ export class BossQueue implements Queue {
   /** Hands out jobs from now on. */
   async work(handlers: Handlers, limits: WorkLimits): Promise<void> {
     this.#worksSince = Date.now();
-    const reconcile = async ({ data, signal }: Job<ReconcileJob>): Promise<void> => {
+    const reconcile = async ({ data, priority }: JobWithMetadata<ReconcileJob>): Promise<void> => {
       if (await this.isPaused()) return; // the sweep queues what is due when the pause ends
-      if ("tunnelId" in data) await handlers.tunnel(data.tunnelId, signal);
-      else await handlers.reconcile(data.tenantId, signal);
+      if ("tunnelId" in data) await handlers.tunnel(data.tunnelId, priority);
+      else await handlers.reconcile(data.tenantId, priority);
     };
     const heartbeat = { heartbeatRefreshSeconds: 5 };
     await this.#workers("reconcile", limits.reconciles, { ...heartbeat, groupConcurrency: limits.perHost }, reconcile);
@@ -187,27 +190,27 @@ export class BossQueue implements Queue {
   }
 
   /**
-   * A worker of pg-boss rests after a job until it is notified or its interval is over, whatever else waits: so each
-   * job's end wakes all of its queue. (That is by their ids, hence one `work` for each.)
+   * A worker of pg-boss rests after a job until it is notified or its interval is over, whatever else waits: so each is
+   * told to go on, and asks again once the job is settled. One job's end makes room for one: the others need not ask,
+   * all at the same moment. (Workers are told by their ids, hence one `work` for each.)
    */
   async #workers<Data>(
     queue: string,
     count: number,
     options: WorkOptions,
-    handle: (job: Job<Data>) => Promise<void>,
+    handle: (job: JobWithMetadata<Data>) => Promise<void>,
   ): Promise<void> {
-    const ids: string[] = [];
-    const one = async ([job]: Job<Data>[]): Promise<void> => {
-      try {
-        if (job !== undefined) await handle(job);
-      } finally {
-        // After pg-boss has settled the job: until then its tenant and its host's place are still taken.
-        setTimeout(() => ids.forEach((id) => this.#boss.notifyWorker(id)), SETTLED_MS);
-        for (const id of ids) this.#boss.notifyWorker(id);
-      }
-    };
     for (let n = 0; n < count; n += 1) {
-      ids.push(await this.#boss.work<Data, void>(queue, { ...options, ...POLLING }, one));
+      let id = "";
+      const one = async ([job]: JobWithMetadata<Data>[]): Promise<void> => {
+        try {
+          if (job !== undefined) await handle(job);
+        } finally {
+          this.#boss.notifyWorker(id);
+        }
+      };
+      const all = { ...options, ...POLLING, includeMetadata: true } as const;
+      id = await this.#boss.work<Data, void, typeof all>(queue, all, one);
     }
   }
 

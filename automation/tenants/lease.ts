@@ -1,6 +1,7 @@
 import { Fenced } from "../engine/engine.ts";
 import type { Database, Queryable } from "../db/database.ts";
 import { owned } from "./operation-rows.ts";
+import { hasPlace, HostFull } from "./host-places.ts";
 import type { StackRow, StackTable } from "./stack-row.ts";
 
 /** Seconds for which a lease is good without a heartbeat: more than twice GUARD_LIMIT_SECONDS of the engine's processes. */
@@ -49,19 +50,34 @@ const RENEW = ({ name }: StackTable): string => `
 const RELEASE = ({ name }: StackTable): string => `
   update ${name} set lease_owner = null, lease_until = null where id = $1 and lease_token = $2`;
 
-/** Undefined when another worker holds it, or there is no such row. */
+export interface LeaseOptions {
+  /** For which it is good without a heartbeat. */
+  readonly seconds?: number;
+  /** Leases of one host at once, of all tables and processes. Default as many as are wanted. */
+  readonly perHost?: number;
+}
+
+/**
+ * Undefined when another worker holds it, or there is no such row. Throws HostFull when as many as may be of its host's
+ * are held: then nothing has changed.
+ */
 export async function acquireLease<Row extends StackRow>(
   db: Database,
   table: StackTable<Row>,
   id: number,
   owner: string,
-  seconds = LEASE_SECONDS,
+  { seconds = LEASE_SECONDS, perHost = Infinity }: LeaseOptions = {},
 ): Promise<Lease<Row> | undefined> {
-  const { rows } = await db.query<Row & { leaseToken: number; takenOver: boolean }>(
-    ACQUIRE(table, owned(table.owner(id))[0]),
-    [id, owner, seconds],
-  );
-  const row = rows[0];
+  const began = performance.now();
+  const row = await db.transaction(async (tx) => {
+    const { rows } = await tx.query<Row & { leaseToken: number; takenOver: boolean }>(
+      ACQUIRE(table, owned(table.owner(id))[0]),
+      [id, owner, seconds],
+    );
+    if (rows[0] !== undefined && !(await hasPlace(tx, rows[0].containerId, perHost)))
+      throw new HostFull(rows[0].containerId);
+    return rows[0];
+  });
   if (row === undefined) return undefined;
   const { leaseToken: token, takenOver } = row;
   const subject = `${table.subject} ${id}`;
@@ -70,7 +86,7 @@ export async function acquireLease<Row extends StackRow>(
     clearInterval(heartbeat);
     lost.abort(new Fenced(subject));
   };
-  let good = performance.now() + seconds * 1_000;
+  let good = began + seconds * 1_000; // not later than by the database's clock, which ran since the transaction's beginning
   const heartbeat = setInterval(
     () => {
       // Late by a freeze or an outage: another worker may have it already.

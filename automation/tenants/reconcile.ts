@@ -8,6 +8,7 @@ import { failCurrent, inSpan } from "../telemetry/spans.ts";
 import { bringUp } from "./bring-up.ts";
 import { classify } from "./classify.ts";
 import { pauseAfter, recordDelay, recordInterruption } from "./delay.ts";
+import { HostFull } from "./host-places.ts";
 import { acquireLease, type Lease } from "./lease.ts";
 import { nextStep } from "./next-step.ts";
 import type { Operation } from "./operation.ts";
@@ -23,6 +24,8 @@ import { TENANTS } from "./tenant-target.ts";
 export type Reconciled =
   /** Another worker is at it. */
   | { kind: "busy" }
+  /** As much as may be is at work on its host. */
+  | { kind: "full" }
   | { kind: "nothing"; because: string }
   /** `again`: a newer wish has come meanwhile. */
   | { kind: "done"; again: boolean }
@@ -50,8 +53,14 @@ export async function reconcileStack<Row extends StackRow>(
   io: ReconcileIO,
   stop?: AbortSignal,
 ): Promise<Reconciled> {
-  const lease = await acquireLease(io.db, kind.table, id, io.worker);
+  const lease = await acquireLease(io.db, kind.table, id, io.worker, { perHost: io.perHost }).catch(
+    (error: unknown) => {
+      if (error instanceof HostFull) return "full" as const;
+      throw error;
+    },
+  );
   if (lease === undefined) return { kind: "busy" };
+  if (lease === "full") return { kind: "full" };
   try {
     const step = nextStep(lease.row, io.now());
     if (step.kind === "nothing") return step;

@@ -29,6 +29,8 @@ export interface ReconcileIO {
   readonly probe: Probe;
   /** Of all processes together. */
   readonly cloudflare: CloudflareBudget;
+  /** Runs for one host at once, of all processes together. */
+  readonly perHost: number;
   /** `<host>:<pid>:<start>` */
   readonly worker: string;
   readonly now: () => Date;

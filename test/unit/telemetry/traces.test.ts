@@ -26,6 +26,7 @@ function workerOf(shop: Shop, engine: FakeEngine, clouds: FakeClouds): Reconcile
     platformStack: "organization/odoosaas/prod",
     probe: async () => undefined,
     cloudflare: new CloudflareBudget(shop.database, { calls: 100_000, windowSeconds: 300 }),
+    perHost: 8,
     worker: "here:1:a",
     now: () => new Date(Date.now() + 600_000), // whatever waits for its next try is due
     log: { info: () => {}, error: () => {} },

@@ -26,7 +26,7 @@ test("of many workers that want a tenant at once, one gets it", async () => {
 test("a lease stays while its holder lives, however long the work takes", async () => {
   const { db, tenant } = world();
   const { id } = await tenant();
-  const lease = await acquireLease(db, TENANT_TABLE, id, "long", 1);
+  const lease = await acquireLease(db, TENANT_TABLE, id, "long", { seconds: 1 });
   const began = performance.now();
   await until(
     "three times its length",
@@ -34,7 +34,7 @@ test("a lease stays while its holder lives, however long the work takes", async 
     (ms) => ms > 3_000,
     5_000,
   );
-  assert.equal(await acquireLease(db, TENANT_TABLE, id, "other", 1), undefined);
+  assert.equal(await acquireLease(db, TENANT_TABLE, id, "other", { seconds: 1 }), undefined);
   assert.equal(lease?.signal.aborted, false);
   await lease?.release();
 });
@@ -42,7 +42,7 @@ test("a lease stays while its holder lives, however long the work takes", async 
 test("a holder that was frozen until its time was up knows so at once, before its heartbeat has told", async () => {
   const { db, tenant } = world();
   const { id } = await tenant();
-  const lease = await acquireLease(db, TENANT_TABLE, id, "frozen", 1);
+  const lease = await acquireLease(db, TENANT_TABLE, id, "frozen", { seconds: 1 });
   lease?.assertHeld();
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_100); // nothing else of this process runs meanwhile
   assert.throws(() => lease?.assertHeld(), Fenced);

@@ -204,6 +204,7 @@ export function useWorld(): () => World {
         platformStack: "organization/odoosaas/prod",
         probe: async () => undefined,
         cloudflare,
+        perHost: 1_000,
         worker,
         now: () => new Date(),
         log: { info: () => {}, error: () => {} },
