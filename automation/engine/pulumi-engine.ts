@@ -74,7 +74,7 @@ export class PulumiEngine implements Engine {
   }
 
   async raiseFence(fence: Fence): Promise<void> {
-    await this.#backend(() => this.#fence?.raise(fence));
+    await this.#backend(this.#fence?.raise(fence));
   }
 
   async createStack(stack: string, options: CommandOptions = {}): Promise<void> {
@@ -83,6 +83,7 @@ export class PulumiEngine implements Engine {
 
   /** False when it was there already. */
   async #create(stack: string, options: CommandOptions): Promise<boolean> {
+    if (this.#fence !== undefined && (await this.#backend(this.#fence.rows.make(stack, options.fence)))) return true;
     const { code, stderr } = await this.#command(["stack", "init", stack, "--no-select"], stack, options);
     if (code === 0) return true;
     if (/already exists/.test(stderr)) return false;
@@ -159,7 +160,7 @@ export class PulumiEngine implements Engine {
     if (kindOf(stderr) !== "no-stack") throw failure("engine", stderr);
     // Making a stack takes its lock as well: whoever died at that has left one of a stack that does not exist, and the
     // CLI has no command for it.
-    await this.#backend(() => this.#fence?.removeLocks(stack));
+    await this.#backend(this.#fence?.rows.removeLocks(stack));
   }
 
   async close(): Promise<void> {
@@ -218,9 +219,9 @@ export class PulumiEngine implements Engine {
     }
   }
 
-  async #backend(work: () => Promise<void> | undefined): Promise<void> {
+  async #backend<T>(work: Promise<T> | undefined): Promise<T | undefined> {
     try {
-      await work();
+      return await work;
     } catch (error) {
       throw failure("engine", `the state backend does not answer: ${(error as Error).message}`);
     }

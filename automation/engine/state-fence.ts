@@ -1,6 +1,7 @@
 import pg from "pg";
 import type { Fence } from "./engine.ts";
-import { type StateTable, stateTable } from "./state-table.ts";
+import { StateRows } from "./state-rows.ts";
+import { fencedName, type StateTable, stateTable } from "./state-table.ts";
 
 /** Seen in pg_locks: one process at a time installs. */
 const INSTALLING = 0x0d01;
@@ -13,6 +14,8 @@ const PATIENCE_MS = 5_000;
  * before it takes it, so without the state it takes none. Connections of operators bear no such name and pass.
  */
 export class StateFence {
+  /** Of the table behind the fence. */
+  readonly rows: StateRows;
   readonly #url: string;
   readonly #table: string;
   readonly #pool: pg.Pool;
@@ -32,6 +35,7 @@ export class StateFence {
       query_timeout: PATIENCE_MS,
     });
     this.#pool.on("error", () => {}); // an idle connection broke: the pool makes another
+    this.rows = new StateRows(this.#pool, table.name);
   }
 
   /** Undefined for backends other than PostgreSQL: nothing but the engine's guard protects those. */
@@ -41,9 +45,9 @@ export class StateFence {
   }
 
   /** The backend's URL for a run with that right. */
-  urlFor({ subject, token }: Fence): string {
+  urlFor(fence: Fence): string {
     const url = new URL(this.#url);
-    url.searchParams.set("application_name", `odoosaas-run ${subject}.${token}`);
+    url.searchParams.set("application_name", fencedName(fence));
     return url.href.replaceAll("+", "%20");
   }
 
@@ -56,11 +60,6 @@ export class StateFence {
       this.#installed = undefined;
       throw error;
     }
-  }
-
-  /** Removes the engine's locks of a stack, also of one that does not exist. Only when their owner is proven dead. */
-  async removeLocks(stack: string): Promise<void> {
-    await this.#pool.query(removal(this.#table), [`.pulumi/locks/${stack}/`]);
   }
 
   async close(): Promise<void> {
@@ -113,11 +112,6 @@ const FUNCTION = `
     end if;
     return null;
   end $$`;
-
-// The engine puts the path of its address before its keys.
-function removal(table: string): string {
-  return `delete from ${pg.escapeIdentifier(table)} where position($1 in key) > 0`;
-}
 
 function trigger(table: string): string {
   return `create trigger odoosaas_fence_1 before insert or update or delete on ${pg.escapeIdentifier(table)}

@@ -1,3 +1,5 @@
+import type { Fence } from "./engine.ts";
+
 /** A PostgreSQL state backend as other clients than the engine reach it. */
 export interface StateTable {
   /** Connection string. Secret. */
@@ -13,4 +15,9 @@ export function stateTable(backendUrl: string): StateTable | undefined {
   const name = url.searchParams.get("table") ?? "pulumi_state";
   url.searchParams.delete("table");
   return { url: url.href, name };
+}
+
+/** The name under which a run with that right connects. */
+export function fencedName({ subject, token }: Fence): string {
+  return `odoosaas-run ${subject}.${token}`;
 }
