@@ -4,6 +4,7 @@ import { hostRotation } from "./rotate-host.ts";
 import { listRotations } from "./rotate-lists.ts";
 import { passphraseRotation } from "./rotate-passphrase.ts";
 import { postgresRotation } from "./rotate-postgres.ts";
+import { sshRotation } from "./rotate-ssh.ts";
 import { tenantRotations } from "./rotate-tenants.ts";
 import type { Session } from "./session.ts";
 
@@ -16,5 +17,6 @@ export function rotateCommands(program: Command, session: Session): void {
   cloudflareRotation(rotate, session);
   hostRotation(rotate, session);
   postgresRotation(rotate, session);
+  sshRotation(rotate, session);
   passphraseRotation(rotate, session);
 }

@@ -9,6 +9,8 @@ export interface HostCommandsArgs {
   host: HostSettings;
   /** Of the platform's account; only its public half goes to the host. Secret. */
   sshPrivateKey: string;
+  /** Public key lines that are let in as well. */
+  formerKeys?: readonly string[] | undefined;
   commands: readonly HostCommand[];
 }
 
@@ -31,7 +33,7 @@ export class HostCommands extends pulumi.ComponentResource {
         script: new URL("./install-commands.sh", import.meta.url),
         variables: {
           ACCOUNT: host.ssh.user,
-          AUTHORIZED_KEY: publicKeyLine(args.sshPrivateKey),
+          AUTHORIZED_KEYS: [publicKeyLine(args.sshPrivateKey), ...(args.formerKeys ?? [])].join("\n"),
           SUDOERS: sudoers(host.ssh.user, commands),
           DOOR: door(commands),
           COMMANDS: commands.map(({ name: called }) => called).join(" "),

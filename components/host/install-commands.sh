@@ -24,7 +24,7 @@ up() {
   install -d -m 0755 -o root -g root "$DIRECTORY"
   install_commands
   install_sudoers
-  install_key
+  install_keys
   check
 }
 
@@ -83,10 +83,13 @@ install_sudoers() {
   put "$SUDOERS" 0440 "$SUDOERS_FILE"
 }
 
-install_key() {
+install_keys() {
+  local key lines=''
+  while IFS= read -r key; do
+    lines+="restrict,command=\"$DIRECTORY/door\" $key"$'\n'
+  done <<<"$AUTHORIZED_KEYS"
   rm -f "$home/.ssh/authorized_keys2" "$home/.ssh/rc" "$home/.ssh/environment"
-  put "restrict,command=\"$DIRECTORY/door\" $AUTHORIZED_KEY
-" 0644 "$home/.ssh/authorized_keys"
+  put "$lines" 0644 "$home/.ssh/authorized_keys"
 }
 
 check() {

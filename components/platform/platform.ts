@@ -22,13 +22,13 @@ export class Platform extends pulumi.ComponentResource {
   constructor(name: string, args: PlatformArgs, opts: pulumi.ComponentResourceOptions = {}) {
     const { settings } = args;
     super("odoosaas:platform:Platform", name, { id: settings.id, domain: settings.domain }, opts);
-    const { sshPrivateKey, suspendedPage } = settings;
+    const { sshPrivateKey, sshFormerKeys: formerKeys, suspendedPage } = settings;
     const parent = this;
     const commands = settings.hosts.map(
       (host) =>
         new HostCommands(
           `${name}-commands-${host.id}`,
-          { host, sshPrivateKey, commands: hostCommandsOf(settings, host) },
+          { host, sshPrivateKey, formerKeys, commands: hostCommandsOf(settings, host) },
           { parent },
         ),
     );

@@ -122,6 +122,20 @@ export const PlatformSettings = z.strictObject({
   createTenantScript: z.string().startsWith("#!", "must begin with its #! line").optional(),
   /** Page of suspended tenants; without it their visitors get a bare 503. */
   suspendedPage: SuspendedPage.optional(),
+  /**
+   * Public key lines that are let in on the hosts beside the public half of sshPrivateKey, while that is exchanged
+   * (automation/cli/rotate-ssh.ts).
+   */
+  sshFormerKeys: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^(ssh-ed25519|ecdsa-sha2-nistp\d{3}|ssh-rsa) [A-Za-z0-9+/=]+( [\w.@-]+)?$/,
+          "must be a public key line",
+        ),
+    )
+    .optional(),
   plans: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/), PlanSettings),
   /** Secrets. */
   masterKey: z.string().min(32, "must have at least 32 characters; make one with: openssl rand -base64 32"),

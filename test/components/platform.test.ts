@@ -48,6 +48,7 @@ test("sudo allows the platform's account each command with one word, and the key
     "connector-unit restart",
     "connector-unit logs",
     "connector-unit follow",
+    "host-role rotate",
     "operator-script up",
     "operator-script down",
   ].map((line) => `/usr/local/lib/odoosaas/${line}`);
@@ -73,7 +74,7 @@ test("what a caller could turn against a host is fixed there", () => {
 });
 
 test("a host is told the public half of the platform's key only", () => {
-  assert.equal(`ssh-ed25519 ${keys.public.split(" ")[1]} odoosaas`, installed("AUTHORIZED_KEY"));
+  assert.equal(`ssh-ed25519 ${keys.public.split(" ")[1]} odoosaas`, installed("AUTHORIZED_KEYS"));
   const piece = keys.private.split("\n")[2] ?? "";
   assert.ok(piece.length > 20);
   for (const each of graph.values()) assert.ok(!JSON.stringify(each.inputs).includes(piece), each.name);

@@ -109,6 +109,7 @@ test("a shell of this account would read no secret and could write to nothing of
     "-rwx------ root root connector",
     "-rwx------ root root connector-unit",
     "-rwxr-xr-x root root door",
+    "-rwx------ root root host-role",
     "-rwx------ root root odoo-database",
     "-rw-r--r-- root root suspended-page.py",
   ]);
