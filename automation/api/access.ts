@@ -40,6 +40,8 @@ export const ACCESS = {
   "GET /api/tunnels/{id}/logs": "operator",
   "POST /api/tunnels/{id}/restart": "operator",
   "POST /api/tunnels/{id}/retry": "operator",
+  "POST /api/tunnels/{id}/unlock": "operator",
+  "POST /api/tunnels/{id}/rotate": "admin",
   "GET /api/tunnels/subscription/{subscription_id}/tunnel": "viewer",
 
   "GET /api/operations": "viewer",

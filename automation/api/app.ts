@@ -30,6 +30,7 @@ import { tenantActionRoutes } from "./resources/tenant-actions.ts";
 import { tenantRoutes } from "./resources/tenants.ts";
 import { tunnelLogRoutes } from "./resources/tunnel-logs.ts";
 import { tunnelStatusRoutes } from "./resources/tunnel-status.ts";
+import { tunnelActionRoutes } from "./resources/tunnel-actions.ts";
 import { tunnelRoutes } from "./resources/tunnels.ts";
 
 /** The whole HTTP side: Stripe's webhook, the REST API, its reference, and the dashboard's pages. Listens nowhere. */
@@ -78,6 +79,7 @@ function endpoints(deps: ApiDeps): BoundEndpoint[] {
     ...tenantActionRoutes(deps),
     ...initialPasswordRoutes(deps),
     ...tunnelRoutes(deps),
+    ...tunnelActionRoutes(deps),
     ...tunnelStatusRoutes(deps),
     ...tunnelLogRoutes(deps),
     ...operationRoutes(deps),

@@ -11,7 +11,7 @@ import {
   UnknownTenant,
 } from "../tenants/errors.ts";
 import { guideTo, REASONS, TenantFailure } from "../tenants/reasons.ts";
-import { HostnameTaken } from "../tunnels/errors.ts";
+import { HostnameTaken, TunnelIsDeleted, UnknownTunnel } from "../tunnels/errors.ts";
 import { isOutage } from "../db/outage.ts";
 
 export const WrongField = z.object({
@@ -88,6 +88,8 @@ const STATUS: ReadonlyMap<string, readonly [status: number, title: string]> = ne
   [SubscriptionTaken.name, [409, "Taken"]],
   [SubscriptionHasTunnel.name, [409, "Taken"]],
   [HostnameTaken.name, [409, "Taken"]],
+  [UnknownTunnel.name, [404, "Not found"]],
+  [TunnelIsDeleted.name, [409, "Deleted"]],
   [CustomDomainTaken.name, [409, "Taken"]],
   [NoRoom.name, [409, "No room"]],
 ]);

@@ -188,7 +188,7 @@ export class DatabaseTenants implements Tenants {
     const limit = Math.min(Math.max(query.limit ?? 50, 1), 1_000);
     const before = query.cursor === undefined ? undefined : readCursor(query.cursor, "operations", /^$/).id;
     const [found, total] = await Promise.all([
-      operationsOf(this.#db, tenantId, before, limit + 1),
+      operationsOf(this.#db, { tenantId }, before, limit + 1),
       countOperations(this.#db, tenantId),
     ]);
     const items = found.slice(0, limit);
@@ -241,7 +241,7 @@ async function locked(tx: Transaction, id: number, expectedGeneration?: number):
   const tenant = await rows.lockTenant(tx, id);
   if (tenant === undefined) throw new UnknownTenant(id);
   if (expectedGeneration !== undefined && tenant.generation !== expectedGeneration)
-    throw new StaleGeneration(id, expectedGeneration, tenant.generation);
+    throw new StaleGeneration(`tenant ${id}`, expectedGeneration, tenant.generation);
   return tenant;
 }
 

@@ -92,11 +92,12 @@ export class UnknownTenant extends FieldError {
 
 /** The row has moved on since the caller read it: HTTP 412. */
 export class StaleGeneration extends FieldError {
-  constructor(id: number, expected: number, actual: number) {
-    super(`tenant ${id} is at generation ${actual}, not ${expected}`, {
+  /** @param subject `tenant 7`, or a tunnel's name. */
+  constructor(subject: string, expected: number, actual: number) {
+    super(`${subject} is at generation ${actual}, not ${expected}`, {
       field: "generation",
       value: expected,
-      remedy: "Read the tenant again, and repeat the change on what it is now.",
+      remedy: "Read it again, and repeat the change on what it is now.",
     });
   }
 }

@@ -4,7 +4,8 @@ import type { Operation, OperationEvent, OperationKind, OperationStatus } from "
 import type { OperationOwner } from "./stack-row.ts";
 
 export const OPERATION_COLUMNS = `
-  id, tenant_id as "tenantId", standalone_tunnel_id as "standaloneTunnelId", kind, generation, status,
+  id, tenant_id as "tenantId", standalone_tunnel_id as "standaloneTunnelId",
+  (select label from standalone_tunnels where id = standalone_tunnel_id) as "tunnelLabel", kind, generation, status,
   requested_by as "requestedBy", request_id as "requestId", worker, queued_at as "queuedAt", started_at as "startedAt",
   finished_at as "finishedAt", changes, resources, diagnostics, timings, error`;
 
@@ -68,17 +69,19 @@ export async function operationById(db: Queryable, id: number): Promise<Operatio
   return (await db.query<Operation>(OPERATION_BY_ID, [id])).rows[0];
 }
 
-const OPERATIONS_OF_TENANT = `
+const OPERATIONS_OF = (column: string): string => `
   select ${OPERATION_COLUMNS} from operations
-  where tenant_id = $1 and ($2::bigint is null or id < $2) order by id desc limit $3`;
+  where ${column} = $1 and ($2::bigint is null or id < $2) order by id desc limit $3`;
 
+/** Newest first; those before the one of that id. */
 export async function operationsOf(
   db: Queryable,
-  tenantId: number,
+  of: OperationOwner,
   before: number | undefined,
   limit: number,
 ): Promise<Operation[]> {
-  return (await db.query<Operation>(OPERATIONS_OF_TENANT, [tenantId, before ?? null, limit])).rows;
+  const [column, id] = owned(of);
+  return (await db.query<Operation>(OPERATIONS_OF(column), [id, before ?? null, limit])).rows;
 }
 
 const COUNT_OPERATIONS = `select count(*)::int as total from operations where tenant_id = $1`;
@@ -146,6 +149,16 @@ export async function finishOperation(db: Queryable, end: OperationEnd): Promise
     json(end.timings ?? {}),
     end.error ?? null,
   ]);
+}
+
+const FINISH_WAITING = (column: string): string => `
+  update operations set status = 'succeeded', finished_at = now()
+  where ${column} = $1 and status = 'queued' and kind = 'delete'`;
+
+/** Of what is gone now: whoever asked for its deletion once more, while it was under way, has it too. */
+export async function finishWaitingDeletions(db: Queryable, of: OperationOwner): Promise<void> {
+  const [column, id] = owned(of);
+  await db.query(FINISH_WAITING(column), [id]);
 }
 
 const ABANDON_OPERATIONS = (column: string): string => `

@@ -3,6 +3,8 @@ export interface Operation {
   readonly id: number;
   readonly tenantId: number | null;
   readonly standaloneTunnelId: number | null;
+  /** Of the container's own tunnel: `shop`. */
+  readonly tunnelLabel: string | null;
   readonly kind: OperationKind;
   /** The generation of the wish it works for. */
   readonly generation: number;

@@ -6,6 +6,7 @@ import { checkLease, type Lease } from "./lease.ts";
 import type { Step } from "./next-step.ts";
 import {
   abandonOperations,
+  finishWaitingDeletions,
   finishOperation,
   insertOperation,
   type StartedOperation,
@@ -141,6 +142,10 @@ export async function recordSuccess(
       action: step.after,
       after: { state: step.after, operation: operation.id, backup: backupPath(diagnostics) },
     });
+    if (step.after === "deleted") {
+      await finishWaitingDeletions(tx, lease.table.owner(lease.id)); // no run comes any more that would
+      return false;
+    }
     return (rows[0]?.generation ?? 0) > operation.generation;
   });
 }

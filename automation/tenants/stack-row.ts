@@ -20,8 +20,8 @@ export interface StackRow {
   readonly tunnelActive: boolean;
   readonly readyAt: Date | null;
   readonly appliedSecrets: AppliedSecrets;
-  /** Whoever locked the stack before then is dead, an operator says. Tenants only. */
-  readonly unlockBefore?: Date | null;
+  /** Whoever locked the stack before then is dead, an operator says. */
+  readonly unlockBefore: Date | null;
 }
 
 /** Where rows of one kind are. Its texts become part of statements: constants only. */

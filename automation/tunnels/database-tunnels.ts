@@ -3,17 +3,23 @@ import { hostname, tunnelName } from "../../components/tenant/names.ts";
 import { recordAudit } from "../audit/record.ts";
 import type { Database, Transaction } from "../db/database.ts";
 import { Priority, type Queue } from "../queue/queue.ts";
-import { SubscriptionHasTunnel, SubscriptionTaken } from "../tenants/errors.ts";
-import { insertOperation } from "../tenants/operation-rows.ts";
-import type { Operation } from "../tenants/operation.ts";
+import { StaleGeneration, SubscriptionHasTunnel, SubscriptionTaken } from "../tenants/errors.ts";
+import { insertOperation, operationsOf } from "../tenants/operation-rows.ts";
+import { isFinished, type Operation } from "../tenants/operation.ts";
 import { knownHost } from "../tenants/placement.ts";
 import { tenantBySubdomain, tenantBySubscription } from "../tenants/tenant-rows.ts";
-import type { Actor, ChangeOptions } from "../tenants/tenants.ts";
-import { rotated } from "../tenants/rotation.ts";
+import type { Actor } from "../tenants/tenants.ts";
+import { rotated, wantedSecrets } from "../tenants/rotation.ts";
 import { lockPlaces } from "../tenants/tunnel-conflicts.ts";
 import { kindOfRun } from "../tenants/wish.ts";
-import { HostnameTaken } from "./errors.ts";
-import type { NewStandaloneTunnel, StandaloneTunnel, StandaloneTunnels } from "./standalone-tunnels.ts";
+import { HostnameTaken, TunnelIsDeleted, UnknownTunnel } from "./errors.ts";
+import type {
+  AcceptedTunnel,
+  NewStandaloneTunnel,
+  StandaloneTunnel,
+  StandaloneTunnels,
+  TunnelOptions,
+} from "./standalone-tunnels.ts";
 import { labelOf } from "./tunnel-label.ts";
 import * as rows from "./tunnel-rows.ts";
 
@@ -35,11 +41,7 @@ export class DatabaseTunnels implements StandaloneTunnels {
     this.#platform = platform;
   }
 
-  async request(
-    input: NewStandaloneTunnel,
-    by: Actor,
-    options: Pick<ChangeOptions, "priority" | "accepted"> = {},
-  ): Promise<{ tunnel: StandaloneTunnel; operation: Operation }> {
+  async request(input: NewStandaloneTunnel, by: Actor, options: TunnelOptions = {}): Promise<AcceptedTunnel> {
     const platform = await this.#platform();
     knownHost(platform.hosts, input.containerId);
     const label = labelOf(input, platform);
@@ -47,9 +49,8 @@ export class DatabaseTunnels implements StandaloneTunnels {
       await lockPlaces(tx);
       await refuseTaken(tx, input.subscriptionId, label, hostname(label, platform.domain));
       const tunnel = await rows.insertTunnel(tx, { ...input, label });
-      const { subscriptionId, containerId, localPort } = tunnel;
-      const after = { label, subscriptionId, containerId, localPort };
-      return { tunnel, operation: await this.#accept(tx, tunnel, by, { action: "tunnel.request", after }, options) };
+      const line = { action: "tunnel.request", after: publicFacts(tunnel) };
+      return { tunnel, operation: await this.#accept(tx, tunnel, by, line, options) };
     });
   }
 
@@ -68,42 +69,83 @@ export class DatabaseTunnels implements StandaloneTunnels {
     return rows.tunnelBySubscription(this.#db, subscriptionId);
   }
 
-  async remove(nameOrId: string, by: Actor): Promise<Operation | undefined> {
-    return this.#raise(await this.get(nameOrId), by, "tunnel.delete", { wanted: "deleted" });
+  async byNumber(id: number): Promise<StandaloneTunnel | undefined> {
+    return rows.tunnelById(this.#db, id);
   }
 
-  async retry(nameOrId: string, by: Actor): Promise<Operation | undefined> {
-    return this.#raise(await this.get(nameOrId), by, "tunnel.retry", {});
+  async operations(id: number, limit: number): Promise<readonly Operation[]> {
+    return operationsOf(this.#db, { standaloneTunnelId: id }, undefined, limit);
   }
 
-  async rotateAll(by: Actor, options: Pick<ChangeOptions, "priority"> = {}): Promise<number> {
+  async remove(nameOrId: string, by: Actor, options: TunnelOptions = {}): Promise<AcceptedTunnel> {
+    return this.#changed(nameOrId, options, async (tx, before) => {
+      if (before.wanted === "deleted") {
+        const [last] = await operationsOf(tx, { standaloneTunnelId: before.id }, undefined, 1);
+        if (last !== undefined && !isFinished(last)) return { tunnel: before, operation: last };
+      }
+      return this.#raise(tx, before, by, "tunnel.delete", { wanted: "deleted" }, options);
+    });
+  }
+
+  async retry(
+    nameOrId: string,
+    by: Actor,
+    { unlock = false, ...options }: TunnelOptions & { readonly unlock?: boolean } = {},
+  ): Promise<AcceptedTunnel> {
+    const action = unlock ? "tunnel.unlock" : "tunnel.retry";
+    return this.#changed(nameOrId, options, (tx, before) => this.#raise(tx, before, by, action, { unlock }, options));
+  }
+
+  async rotate(nameOrId: string, by: Actor, options: TunnelOptions = {}): Promise<AcceptedTunnel> {
+    return this.#changed(nameOrId, options, (tx, before) => {
+      if (before.wanted === "deleted") throw new TunnelIsDeleted(tunnelName(before.label));
+      const settings = { secretGeneration: rotated(before, ["tunnel"]) };
+      return this.#raise(tx, before, by, "tunnel.rotate", { settings }, options);
+    });
+  }
+
+  async rotateAll(by: Actor, options: Pick<TunnelOptions, "priority"> = {}): Promise<number> {
     let queued = 0;
-    for (const tunnel of await this.list()) {
-      if (tunnel.wanted === "deleted") continue;
-      const settings = { secretGeneration: rotated(tunnel, ["tunnel"]) };
-      if ((await this.#raise(tunnel, by, "tunnel.rotate", { settings }, options)) !== undefined) queued += 1;
+    for (const { label, wanted } of await this.list()) {
+      if (wanted === "deleted") continue;
+      try {
+        await this.rotate(tunnelName(label), by, options);
+        queued += 1;
+      } catch (error) {
+        if (!(error instanceof TunnelIsDeleted || error instanceof UnknownTunnel)) throw error; // since it was listed
+      }
     }
     return queued;
   }
 
+  /** What is done to one that is there, while nobody else changes it. */
+  async #changed(
+    nameOrId: string,
+    { expectedGeneration: expected }: TunnelOptions,
+    change: (tx: Transaction, before: StandaloneTunnel) => Promise<AcceptedTunnel>,
+  ): Promise<AcceptedTunnel> {
+    const found = await this.get(nameOrId);
+    return this.#db.transaction(async (tx) => {
+      const before = found && (await rows.lockTunnel(tx, found.id));
+      if (before === undefined || before.state === "deleted") throw new UnknownTunnel(nameOrId);
+      if (expected !== undefined && before.generation !== expected)
+        throw new StaleGeneration(tunnelName(before.label), expected, before.generation);
+      return change(tx, before);
+    });
+  }
+
   async #raise(
-    before: StandaloneTunnel | undefined,
+    tx: Transaction,
+    before: StandaloneTunnel,
     by: Actor,
     action: string,
     change: rows.TunnelChange,
-    { priority = Priority.customer }: Pick<ChangeOptions, "priority"> = {},
-  ): Promise<Operation | undefined> {
-    if (before === undefined) return undefined;
-    return this.#db.transaction(async (tx) => {
-      const tunnel = await rows.raiseTunnel(tx, before.id, change);
-      if (tunnel === undefined) return undefined;
-      const line = {
-        action,
-        before: { wanted: before.wanted, state: before.state, reason: before.stateReason },
-        after: { wanted: tunnel.wanted, generation: tunnel.generation, ...change.settings },
-      };
-      return this.#accept(tx, tunnel, by, line, { priority });
-    });
+    { priority = Priority.customer, accepted }: TunnelOptions,
+  ): Promise<AcceptedTunnel> {
+    const tunnel = await rows.raiseTunnel(tx, before.id, change);
+    const line = { action, before: publicFacts(before), after: publicFacts(tunnel) };
+    const operation = await this.#accept(tx, tunnel, by, line, { priority, ...(accepted && { accepted }) });
+    return { tunnel, operation };
   }
 
   /** The operation in which the wish is fulfilled, its job, and the audit line. */
@@ -112,7 +154,7 @@ export class DatabaseTunnels implements StandaloneTunnels {
     tunnel: StandaloneTunnel,
     by: Actor,
     line: { readonly action: string; readonly before?: unknown; readonly after: unknown },
-    { priority = Priority.change, accepted }: Pick<ChangeOptions, "priority" | "accepted">,
+    { priority = Priority.change, accepted }: TunnelOptions,
   ): Promise<Operation> {
     const operation = await insertOperation(tx, {
       of: { standaloneTunnelId: tunnel.id },
@@ -133,6 +175,13 @@ export class DatabaseTunnels implements StandaloneTunnels {
     });
     return operation;
   }
+}
+
+/** What the audit log keeps of it, before and after a change. */
+function publicFacts(tunnel: StandaloneTunnel): Readonly<Record<string, unknown>> {
+  const { label, subscriptionId, containerId, localPort, wanted, generation, state, stateReason: reason } = tunnel;
+  const { tunnel: secretGeneration } = wantedSecrets(tunnel);
+  return { label, subscriptionId, containerId, localPort, wanted, generation, state, reason, secretGeneration };
 }
 
 /** Behind `lockPlaces`: nobody can take either meanwhile. */

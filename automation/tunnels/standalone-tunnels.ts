@@ -1,6 +1,6 @@
 import type { Operation } from "../tenants/operation.ts";
 import type { StackRow } from "../tenants/stack-row.ts";
-import type { Actor, ChangeOptions } from "../tenants/tenants.ts";
+import type { Actor, RetryOptions } from "../tenants/tenants.ts";
 
 /** A tunnel to a container that is no tenant of ours: hostname, tunnel, record and connector, without a database. */
 export interface StandaloneTunnel extends StackRow {
@@ -25,23 +25,35 @@ export interface NewStandaloneTunnel {
   readonly hostname?: string;
 }
 
-/** The domain's door: what the API does with them. */
+export interface AcceptedTunnel {
+  readonly tunnel: StandaloneTunnel;
+  readonly operation: Operation;
+}
+
+export type TunnelOptions = Omit<RetryOptions, "tx" | "unlock">;
+
+/**
+ * The domain's door: what the API does with them. Changes throw a FieldError: UnknownTunnel, StaleGeneration,
+ * and TunnelIsDeleted where a deletion does not allow them.
+ */
 export interface StandaloneTunnels {
   /** Throws a FieldError: InvalidHostname, HostnameTaken, SubscriptionTaken, SubscriptionHasTunnel, UnknownHost. */
-  request(
-    input: NewStandaloneTunnel,
-    by: Actor,
-    options?: Pick<ChangeOptions, "priority" | "accepted">,
-  ): Promise<{ tunnel: StandaloneTunnel; operation: Operation }>;
+  request(input: NewStandaloneTunnel, by: Actor, options?: TunnelOptions): Promise<AcceptedTunnel>;
   /** Those that are not deleted. */
   list(): Promise<readonly StandaloneTunnel[]>;
   /** By its name (`shop-tunnel`) or its Cloudflare id. Not the deleted ones. */
   get(nameOrId: string): Promise<StandaloneTunnel | undefined>;
+  /** By its number, deleted or not. */
+  byNumber(id: number): Promise<StandaloneTunnel | undefined>;
   bySubscription(subscriptionId: string): Promise<StandaloneTunnel | undefined>;
-  /** Removes unit, tunnel, record and stack; asked again, it is tried again. Undefined when there is no such tunnel. */
-  remove(nameOrId: string, by: Actor): Promise<Operation | undefined>;
-  /** Runs a failed, stalled or converged one again. Undefined when there is no such tunnel. */
-  retry(nameOrId: string, by: Actor): Promise<Operation | undefined>;
-  /** Draws the tokens of all anew, and brings them into use while visitors are served. Returns how many are queued. */
-  rotateAll(by: Actor, options?: Pick<ChangeOptions, "priority">): Promise<number>;
+  /** Removes unit, tunnel, record and stack. Asked again, it is the same operation, or a new try of one that has failed. */
+  remove(nameOrId: string, by: Actor, options?: TunnelOptions): Promise<AcceptedTunnel>;
+  /** Runs a failed, stalled or converged one again; with `unlock` whoever has locked its stack by now is known to be dead. */
+  retry(nameOrId: string, by: Actor, options?: TunnelOptions & { readonly unlock?: boolean }): Promise<AcceptedTunnel>;
+  /** Draws its token anew, and brings it into use while visitors are served. */
+  rotate(nameOrId: string, by: Actor, options?: TunnelOptions): Promise<AcceptedTunnel>;
+  /** The same for all. Returns how many are queued. */
+  rotateAll(by: Actor, options?: Pick<TunnelOptions, "priority">): Promise<number>;
+  /** Of one, newest first. */
+  operations(id: number, limit: number): Promise<readonly Operation[]>;
 }

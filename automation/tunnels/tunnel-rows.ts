@@ -9,7 +9,7 @@ const COLUMNS = `
   tunnel_id as "tunnelId", tunnel_url as "tunnelUrl", tunnel_active as "tunnelActive", direct_url as "directUrl",
   settings, applied_secrets as "appliedSecrets", wanted, generation, observed_generation as "observedGeneration", state,
   converged_state as "convergedState", state_reason as "stateReason", state_detail as "stateDetail", claimed, attempts, retry_at as "retryAt", paused,
-  created_at as "createdAt", updated_at as "updatedAt", ready_at as "readyAt", deleted_at as "deletedAt"`;
+  created_at as "createdAt", updated_at as "updatedAt", ready_at as "readyAt", deleted_at as "deletedAt", unlock_before as "unlockBefore"`;
 
 export const TUNNEL_TABLE: StackTable<StandaloneTunnel> = {
   name: "standalone_tunnels",
@@ -61,25 +61,40 @@ export async function tunnelBySubscription(
   return (await db.query<StandaloneTunnel>(TUNNEL_BY_SUBSCRIPTION, [subscriptionId])).rows[0];
 }
 
-// Locks the row, so that of two changes the second sees the first.
+const TUNNEL_BY_ID = `select ${COLUMNS} from standalone_tunnels where id = $1`;
+
+export async function tunnelById(db: Queryable, id: number): Promise<StandaloneTunnel | undefined> {
+  return (await db.query<StandaloneTunnel>(TUNNEL_BY_ID, [id])).rows[0];
+}
+
+const LOCK_TUNNEL = `${TUNNEL_BY_ID} for update`;
+
+/** Holds the row until the transaction ends, so that of two changes the second sees the first. */
+export async function lockTunnel(db: Queryable, id: number): Promise<StandaloneTunnel | undefined> {
+  return (await db.query<StandaloneTunnel>(LOCK_TUNNEL, [id])).rows[0];
+}
+
 const RAISE = `
   update standalone_tunnels set
     wanted = coalesce($2, wanted), settings = settings || coalesce($3, '{}'::jsonb), generation = generation + 1,
-    attempts = 0, strikes = 0, retry_at = null, updated_at = now()
-  where id = $1 and state <> 'deleted'
+    attempts = 0, strikes = 0, retry_at = null, updated_at = now(),
+    unlock_before = case when $4 then now() else unlock_before end
+  where id = $1
   returning ${COLUMNS}`;
 
 export interface TunnelChange {
   readonly wanted?: "deleted";
   readonly settings?: StandaloneTunnel["settings"];
+  /** Whoever has locked its stack by now is dead. */
+  readonly unlock?: boolean;
 }
 
-/** A new generation, due at once: with another wish, or once more with the same. Undefined when it is gone meanwhile. */
+/** A new generation, due at once: with another wish, or once more with the same. Of a row that exists. */
 export async function raiseTunnel(
   db: Queryable,
   id: number,
-  { wanted, settings }: TunnelChange,
-): Promise<StandaloneTunnel | undefined> {
-  const values = [id, wanted ?? null, settings === undefined ? null : JSON.stringify(settings)];
-  return (await db.query<StandaloneTunnel>(RAISE, values)).rows[0];
+  { wanted, settings, unlock = false }: TunnelChange,
+): Promise<StandaloneTunnel> {
+  const values = [id, wanted ?? null, settings === undefined ? null : JSON.stringify(settings), unlock];
+  return (await db.query<StandaloneTunnel>(RAISE, values)).rows[0] as StandaloneTunnel;
 }

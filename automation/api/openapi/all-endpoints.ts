@@ -16,6 +16,7 @@ import { tenantActionEndpoints } from "../resources/tenant-actions.ts";
 import { tenantEndpoints } from "../resources/tenants.ts";
 import { tunnelLogEndpoints } from "../resources/tunnel-logs.ts";
 import { tunnelStatusEndpoints } from "../resources/tunnel-status.ts";
+import { tunnelActionEndpoints } from "../resources/tunnel-actions.ts";
 import { tunnelEndpoints } from "../resources/tunnels.ts";
 
 /** Served by automation/stripe/webhook.ts, over the raw body; here for its documentation. */
@@ -45,6 +46,7 @@ export const ALL_ENDPOINTS: readonly Endpoint[] = [
   ...tenantActionEndpoints,
   ...initialPasswordEndpoints,
   ...tunnelEndpoints,
+  ...tunnelActionEndpoints,
   ...tunnelStatusEndpoints,
   ...tunnelLogEndpoints,
   ...operationEndpoints,

@@ -31,14 +31,26 @@ type Answer<S extends number> = { status: S; body: z.input<typeof AcceptedBody>;
 
 /** Carries a change out once for an Idempotency-Key: a repeat of one that was accepted but not answered goes on with it. */
 export async function acceptOnce(
-  { acceptance }: Pick<Call, "acceptance">,
+  call: Pick<Call, "acceptance">,
   { tenants }: Pick<ApiDeps, "tenants">,
   change: (options: ChangeOptions) => Promise<Accepted>,
 ): Promise<Accepted> {
+  return goingOn(call, tenants, change, async (operation) => {
+    const tenant = operation.tenantId === null ? undefined : await tenants.get(operation.tenantId);
+    return tenant && { tenant, operation };
+  });
+}
+
+/** The same for whatever has operations: `earlier` finds what one belongs to. */
+export async function goingOn<A>(
+  { acceptance }: Pick<Call, "acceptance">,
+  tenants: Pick<Tenants, "operation">,
+  change: (options: Pick<ChangeOptions, "accepted">) => Promise<A>,
+  earlier: (operation: Operation) => Promise<A | undefined>,
+): Promise<A> {
   if (acceptance === undefined) return change({});
   const operation = acceptance.operationId === undefined ? undefined : await tenants.operation(acceptance.operationId);
-  const tenant = operation?.tenantId == null ? undefined : await tenants.get(operation.tenantId);
-  return tenant === undefined ? change({ accepted: acceptance.remember }) : { tenant, operation };
+  return (operation && (await earlier(operation))) ?? change({ accepted: acceptance.remember });
 }
 
 /**
@@ -51,28 +63,35 @@ export async function answerAccepted(
   deps: ApiDeps,
 ): Promise<Answer<200> | Answer<202>> {
   const platform = await deps.platform();
-  const { waitSeconds } = call;
-  const waited =
-    accepted.operation === undefined || waitSeconds === undefined
-      ? accepted.operation
-      : await finished(accepted.operation, deps.tenants, waitSeconds * 1_000, call.signal);
+  const waited = accepted.operation && (await awaited(accepted.operation, call, deps));
   const tenant =
     waited === accepted.operation ? accepted.tenant : ((await deps.tenants.get(accepted.tenant.id)) ?? accepted.tenant);
-  const applied: Record<string, string> =
-    waitSeconds === undefined ? {} : { "preference-applied": `wait=${waitSeconds}` };
-  const headers = { etag: generationTag(tenant), ...applied };
+  const headers = { etag: generationTag(tenant), ...preferenceApplied(call) };
   const body = { success: true as const, tenant: tenantBody(tenant, platform) };
   if (waited === undefined) return { status: 200, body, headers };
-  if (waited.status === "failed" || waited.status === "stalled") throw operationFailed(waited, tenant.retryAt);
+  refuseFailed(waited, tenant.retryAt, `/api/tenants/${tenant.id}/retry`);
   const operation = linkOf(waited);
   if (isFinished(waited)) return { status: 200, body: { ...body, operation }, headers };
   return { status: 202, body: { ...body, operation }, headers: { ...headers, location: operation.url } };
 }
 
-/** A superseded operation's work is done by the newer one, so the wait goes on with that. */
-export async function finished(
+export function preferenceApplied({ waitSeconds }: Pick<Call, "waitSeconds">): Record<string, string> {
+  return waitSeconds === undefined ? {} : { "preference-applied": `wait=${waitSeconds}` };
+}
+
+/** The operation as it is when the caller has waited for it as long as it wanted to. */
+export async function awaited(
   operation: Operation,
-  tenants: Pick<Tenants, "waitForOperation" | "operations">,
+  { waitSeconds, signal }: Pick<Call, "waitSeconds" | "signal">,
+  deps: Pick<ApiDeps, "tenants" | "standaloneTunnels">,
+): Promise<Operation> {
+  return waitSeconds === undefined ? operation : finished(operation, deps, waitSeconds * 1_000, signal);
+}
+
+/** A superseded operation's work is done by the newer one, so the wait goes on with that. */
+async function finished(
+  operation: Operation,
+  { tenants, standaloneTunnels }: Pick<ApiDeps, "tenants" | "standaloneTunnels">,
   withinMs: number,
   signal: AbortSignal,
 ): Promise<Operation> {
@@ -81,10 +100,13 @@ export async function finished(
   try {
     for (;;) {
       current = await tenants.waitForOperation(current.id, Math.max(0, deadline - Date.now()), signal);
-      if (current.status !== "superseded" || current.tenantId === null) return current;
-      const newer = (await tenants.operations(current.tenantId, { limit: 10 })).items.findLast(
-        ({ id, kind }) => id > current.id && kind !== "preview",
-      );
+      if (current.status !== "superseded") return current;
+      const { tenantId, standaloneTunnelId } = current;
+      const latest =
+        tenantId === null
+          ? await standaloneTunnels.operations(standaloneTunnelId ?? 0, 10)
+          : (await tenants.operations(tenantId, { limit: 10 })).items;
+      const newer = latest.findLast(({ id, kind }) => id > current.id && kind !== "preview");
       if (newer === undefined) return current;
       current = newer;
     }
@@ -95,12 +117,14 @@ export async function finished(
   }
 }
 
-function operationFailed(operation: Operation, retryAt: Date | null): ApiError {
+/** Throws 502 when it has failed: what was asked for stays, and can be tried again. */
+export function refuseFailed(operation: Operation, retryAt: Date | null, retry: string): void {
+  if (operation.status !== "failed" && operation.status !== "stalled") return;
   const again = retryAt === null ? "" : `It is tried again by itself at ${retryAt.toISOString()}. `;
   const detail = operation.error ?? `The operation ended as ${operation.status}.`;
-  return new ApiError(502, "OperationFailed", operation.status === "stalled" ? "Stalled" : "Failed", detail, {
+  throw new ApiError(502, "OperationFailed", operation.status === "stalled" ? "Stalled" : "Failed", detail, {
     operation_url: operationUrl(operation.id),
     isOutcome: true,
-    remedy: `${again}Look at the operation for the reason, then: POST /api/tenants/${operation.tenantId}/retry`,
+    remedy: `${again}Look at the operation for the reason, then: POST ${retry}`,
   });
 }

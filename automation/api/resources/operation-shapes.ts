@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { tunnelName } from "../../../components/tenant/names.ts";
 import type { Operation } from "../../tenants/operation.ts";
 import { iso, NullableTimestamp, Timestamp } from "./fields.ts";
 
@@ -40,6 +41,10 @@ export const OperationBody = z
       .int()
       .nullable()
       .meta({ description: "Number of the container's own tunnel that it is of; null: of a tenant." }),
+    tunnel_name: z.string().nullable().meta({
+      description: "Name of the container's own tunnel that it is of; null: of a tenant.",
+      example: "shop-tunnel",
+    }),
     kind: z.enum(OPERATION_KINDS),
     status: z.enum(OPERATION_STATUSES),
     generation: z.int().meta({ description: "Generation of the wish it works for." }),
@@ -77,6 +82,7 @@ export function operationBody(operation: Operation): z.infer<typeof OperationBod
     id: operation.id,
     tenant_id: operation.tenantId,
     standalone_tunnel_id: operation.standaloneTunnelId,
+    tunnel_name: operation.tunnelLabel === null ? null : tunnelName(operation.tunnelLabel),
     kind: operation.kind,
     status: operation.status,
     generation: operation.generation,

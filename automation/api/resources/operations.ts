@@ -8,6 +8,7 @@ import { ApiError } from "../problem.ts";
 import { listOperations } from "../queries/operations.ts";
 import { iso, Limit, nextLink, NumericId, Timestamp, wordList } from "./fields.ts";
 import { OPERATION_KINDS, OPERATION_STATUSES, OperationBody, operationBody } from "./operation-shapes.ts";
+import { TunnelId } from "./tunnel-shapes.ts";
 
 const OperationId = z.object({ id: NumericId.meta({ description: "The operation's number." }) });
 
@@ -23,12 +24,15 @@ const Event = z
 const list = endpoint({
   route: "GET /api/operations",
   tag: "Operations",
-  summary: "List operations of all tenants, newest first",
+  summary: "List operations, newest first",
   description: "Without resources and diagnostics: the single operation has them.",
   query: z.strictObject({
     kind: wordList(OPERATION_KINDS).meta({ description: "One or more, comma separated." }),
     status: wordList(OPERATION_STATUSES).meta({ description: "One or more, comma separated." }),
     tenant_id: NumericId.optional(),
+    tunnel: TunnelId.shape.id.optional().meta({
+      description: "Those of a tunnel's tenant, or of a container's own tunnel: by its name or Cloudflare id.",
+    }),
     cursor: NumericId.optional().meta({ description: "`next_cursor` of the page before." }),
     limit: Limit(200, 50),
   }),
@@ -88,11 +92,12 @@ export function operationRoutes(deps: ApiDeps): BoundEndpoint[] {
   };
   return [
     bind(list, async ({ query, req }) => {
-      const { kind, status, tenant_id, cursor, limit } = query;
+      const { kind, status, tenant_id, tunnel, cursor, limit } = query;
       const found = await listOperations(database, {
         kinds: kind,
         statuses: status,
         tenantId: tenant_id,
+        tunnel,
         before: cursor,
         limit: limit + 1,
       });

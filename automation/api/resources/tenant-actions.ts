@@ -4,7 +4,7 @@ import { isFinished } from "../../tenants/operation.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { ChangeOptions } from "../../tenants/tenants.ts";
 import { bind, type BoundEndpoint, type Call, endpoint } from "../http/endpoint.ts";
-import { acceptedResponses, acceptOnce, answerAccepted, finished } from "./accepted.ts";
+import { acceptedResponses, acceptOnce, answerAccepted, awaited, preferenceApplied } from "./accepted.ts";
 import { Cursor, Limit, nextLink, TenantId } from "./fields.ts";
 import { OperationBody, operationBody, operationUrl } from "./operation-shapes.ts";
 import { StackConfigBody, stackConfig } from "./tenant-config.ts";
@@ -172,16 +172,14 @@ export function tenantActionRoutes(deps: ApiDeps): BoundEndpoint[] {
 
     bind(preview, async (call) => {
       await known(deps, call.params.id);
-      const { acceptance, waitSeconds } = call;
+      const { acceptance } = call;
       const begun = acceptance?.operationId;
       const asked =
         (begun === undefined ? undefined : await tenants.operation(begun)) ??
         (await tenants.preview(call.params.id, call.by, acceptance && { accepted: acceptance.remember }));
-      const operation =
-        waitSeconds === undefined ? asked : await finished(asked, tenants, waitSeconds * 1_000, call.signal);
+      const operation = await awaited(asked, call, deps);
       const body = { success: true as const, operation: operationBody(operation) };
-      const applied: Record<string, string> =
-        waitSeconds === undefined ? {} : { "preference-applied": `wait=${waitSeconds}` };
+      const applied = preferenceApplied(call);
       if (isFinished(operation)) return { status: 200, body, headers: applied };
       return { status: 202, body, headers: { ...applied, location: operationUrl(operation.id) } };
     }),

@@ -5,7 +5,7 @@ import { bind, type BoundEndpoint, endpoint, STREAMED } from "../http/endpoint.t
 import { type StreamEvent, streamEvents, wantsStream } from "../http/event-stream.ts";
 import { hostOf, knownTunnel } from "../tunnels/tunnel-lookup.ts";
 import { Flag, iso, Timestamp } from "./fields.ts";
-import { TunnelId } from "./tunnels.ts";
+import { TunnelId } from "./tunnel-shapes.ts";
 
 const LogLine = z
   .object({

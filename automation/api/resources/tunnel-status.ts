@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { recordAudit } from "../../audit/record.ts";
+import { TunnelIsDeleted } from "../../tunnels/errors.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { UnitStatus } from "../host/connector-units.ts";
 import { bind, type BoundEndpoint, endpoint } from "../http/endpoint.ts";
@@ -8,7 +9,7 @@ import type { CloudflareView } from "../tunnels/cloudflare-view.ts";
 import { CONNECTOR_STATES, connectorState } from "../tunnels/connector-state.ts";
 import { hostOf, type KnownTunnel, knownTunnel } from "../tunnels/tunnel-lookup.ts";
 import { iso, NullableTimestamp, Timestamp } from "./fields.ts";
-import { TunnelId } from "./tunnels.ts";
+import { TunnelId } from "./tunnel-shapes.ts";
 
 const Unreachable = z.object({ problem: z.string() }).meta({ description: "Why this side could not be asked." });
 
@@ -130,6 +131,7 @@ export function tunnelStatusRoutes(deps: ApiDeps): BoundEndpoint[] {
 
     bind(restart, async ({ params, by, requestId, allow, signal }) => {
       const tunnel = await knownTunnel(deps, params.id);
+      if (tunnel.wanted === "deleted") throw new TunnelIsDeleted(tunnel.name); // its unit may go any moment
       const host = hostOf(tunnel, await deps.platform());
       allow(100);
       const began = performance.now();

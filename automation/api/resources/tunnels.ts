@@ -1,49 +1,15 @@
 import { z } from "zod";
 import { Priority } from "../../queue/queue.ts";
-import type { Operation } from "../../tenants/operation.ts";
 import type { ApiDeps } from "../deps.ts";
 import { bind, type BoundEndpoint, endpoint } from "../http/endpoint.ts";
 import { ApiError } from "../problem.ts";
-import { type KnownTunnel, knownTunnel, ofStandalone, ofTenant } from "../tunnels/tunnel-lookup.ts";
+import { knownTunnel, ofStandalone, ofTenant } from "../tunnels/tunnel-lookup.ts";
 import { ContainerId, Cursor, Limit, LocalPort, nextLink, SubscriptionId } from "./fields.ts";
-import { linkOf, OperationLink } from "./operation-shapes.ts";
-import { nextStepOf, STATES, TUNNEL_STATES } from "./tenant-shapes.ts";
-
-export const TunnelId = z.object({
-  id: z
-    .string()
-    .regex(/^[a-zA-Z0-9][a-zA-Z0-9-]{2,62}$/, "must be a tunnel's name or its Cloudflare id")
-    .meta({ description: "The tunnel's name (acme-tunnel) or its Cloudflare id.", example: "acme-tunnel" }),
-});
-
-const Deployment = z
-  .object({
-    tenant_id: z.int().nullable().meta({ description: "null: a container that is no tenant." }),
-    subdomain: z.string().nullable(),
-    url: z.string(),
-    plan: z.string().nullable(),
-    subscription_id: z.string().nullable(),
-    container_id: z.int(),
-    local_port: z.int().nullable(),
-  })
-  .meta({ id: "Deployment" });
-
-export const TunnelBody = z
-  .object({
-    id: z.string().meta({ description: "Cloudflare's id; the name until there is one." }),
-    name: z.string().meta({ example: "acme-tunnel" }),
-    status: z.enum(TUNNEL_STATES),
-    state: z.enum(STATES).meta({ description: "Of what it belongs to: the tenant, or the container's own tunnel." }),
-    state_reason: z.string().nullable(),
-    state_detail: z.string().nullable(),
-    next_step: z.string().nullable().meta({ description: "What to do when it is failed or stalled." }),
-    guide: z.string().nullable().meta({ description: "Where the documentation tells more of it: page and section." }),
-    deployment: Deployment,
-  })
-  .meta({ id: "Tunnel" });
+import { ifMatch } from "./tenants.ts";
+import { acceptTunnelOnce, answerTunnel, changedResponses, standaloneName } from "./accepted-tunnel.ts";
+import { TunnelBody, tunnelBody, TunnelId } from "./tunnel-shapes.ts";
 
 const OneTunnel = z.object({ success: z.literal(true), tunnel: TunnelBody });
-const ChangedTunnel = z.object({ success: z.literal(true), tunnel: TunnelBody, operation: OperationLink });
 
 const list = endpoint({
   route: "GET /api/tunnels",
@@ -70,7 +36,7 @@ const read = endpoint({
   tag: "Tunnels",
   summary: "Read a tunnel",
   params: TunnelId,
-  responses: { 200: { description: "The tunnel.", schema: OneTunnel } },
+  responses: { 200: { description: "The tunnel.", schema: OneTunnel, headers: ["ETag"] } },
 });
 
 const bySubscription = endpoint({
@@ -99,35 +65,22 @@ const create = endpoint({
         .meta({ description: "In the platform's domain. Default: made from the subscription's id." }),
     })
     .meta({ id: "NewTunnel" }),
-  responses: {
-    202: { description: "Under way: Location is the operation's URL.", schema: ChangedTunnel, headers: ["Location"] },
-  },
+  accepts: ["Prefer"],
+  responses: changedResponses,
 });
 
 const remove = endpoint({
   route: "DELETE /api/tunnels/{id}",
   tag: "Tunnels",
   summary: "Remove a container's tunnel",
-  description: "Unit, tunnel and record. A tenant's tunnel goes with its tenant: 409 here.",
-  params: TunnelId,
-  responses: {
-    202: { description: "Under way: Location is the operation's URL.", schema: ChangedTunnel, headers: ["Location"] },
-  },
-});
-
-const retry = endpoint({
-  route: "POST /api/tunnels/{id}/retry",
-  tag: "Tunnels",
-  summary: "Run a container's tunnel again",
   description:
-    "Makes, or removes, it once more: whatever it failed at. A tenant's is tried again with its tenant: 409.",
+    "Unit, tunnel and record. Asked for again, it is the same operation, or a new try of one that has failed. A tenant's tunnel goes with its tenant: 409 here.",
   params: TunnelId,
-  responses: {
-    202: { description: "Under way: Location is the operation's URL.", schema: ChangedTunnel, headers: ["Location"] },
-  },
+  accepts: ["If-Match", "Prefer"],
+  responses: changedResponses,
 });
 
-export const tunnelEndpoints = [list, read, bySubscription, create, remove, retry];
+export const tunnelEndpoints = [list, read, bySubscription, create, remove];
 
 export function tunnelRoutes(deps: ApiDeps): BoundEndpoint[] {
   const { tenants, standaloneTunnels } = deps;
@@ -160,10 +113,10 @@ export function tunnelRoutes(deps: ApiDeps): BoundEndpoint[] {
       };
     }),
 
-    bind(read, async ({ params }) => ({
-      status: 200,
-      body: { success: true, tunnel: tunnelBody(await knownTunnel(deps, params.id)) },
-    })),
+    bind(read, async ({ params }) => {
+      const tunnel = await knownTunnel(deps, params.id);
+      return { status: 200, headers: { etag: tunnel.etag }, body: { success: true, tunnel: tunnelBody(tunnel) } };
+    }),
 
     bind(bySubscription, async ({ params }) => {
       const platform = await deps.platform();
@@ -182,92 +135,30 @@ export function tunnelRoutes(deps: ApiDeps): BoundEndpoint[] {
       );
     }),
 
-    bind(create, async ({ body, by, acceptance }) => {
-      const begun = acceptance?.operationId;
-      const earlier = begun === undefined ? undefined : await standaloneTunnels.bySubscription(body.subscription_id);
-      if (begun !== undefined && earlier !== undefined)
-        return underWay(ofStandalone(earlier, await deps.platform()), await tenants.operation(begun));
-      const { tunnel, operation } = await standaloneTunnels.request(
-        {
-          subscriptionId: body.subscription_id,
-          containerId: body.container_id,
-          localPort: body.local_port,
-          ...(body.hostname !== undefined && { hostname: body.hostname }),
-        },
-        by,
-        { priority: Priority.customer, ...(acceptance && { accepted: acceptance.remember }) },
+    bind(create, async (call) => {
+      const { body, by } = call;
+      const accepted = await acceptTunnelOnce(call, deps, (once) =>
+        standaloneTunnels.request(
+          {
+            subscriptionId: body.subscription_id,
+            containerId: body.container_id,
+            localPort: body.local_port,
+            ...(body.hostname !== undefined && { hostname: body.hostname }),
+          },
+          by,
+          { ...once, priority: Priority.customer },
+        ),
       );
-      return underWay(ofStandalone(tunnel, await deps.platform()), operation);
+      return answerTunnel(accepted, call, deps);
     }),
 
-    bind(remove, async ({ params, by }) => {
-      const tunnel = await knownTunnel(deps, params.id);
-      if (tunnel.tenant !== undefined) throw belongsToTenant(tunnel.name, tunnel.tenant.id);
-      return underWay(tunnel, await standaloneTunnels.remove(tunnel.name, by));
-    }),
-
-    bind(retry, async ({ params, by }) => {
-      const tunnel = await knownTunnel(deps, params.id);
-      if (tunnel.tenant !== undefined) throw triedWithTenant(tunnel.name, tunnel.tenant.id);
-      return underWay(tunnel, await standaloneTunnels.retry(tunnel.name, by));
+    bind(remove, async (call) => {
+      const name = await standaloneName(deps, call.params.id, asTenant);
+      return answerTunnel(await standaloneTunnels.remove(name, call.by, ifMatch(call.req.get("if-match"))), call, deps);
     }),
   ];
 }
 
-export function tunnelBody(tunnel: KnownTunnel): z.infer<typeof TunnelBody> {
-  const { tunnelId, name, active, state, stateReason, stateDetail, tenant } = tunnel;
-  return {
-    id: tunnelId ?? name,
-    name,
-    status: tunnelId === null ? "pending" : active ? "active" : "inactive",
-    state,
-    state_reason: stateReason,
-    state_detail: stateDetail,
-    ...nextStepOf(stateReason),
-    deployment: {
-      tenant_id: tenant?.id ?? null,
-      subdomain: tenant?.subdomain ?? null,
-      url: tunnel.url,
-      plan: tenant?.planType ?? null,
-      subscription_id: tunnel.subscriptionId,
-      container_id: tunnel.containerId,
-      local_port: tunnel.localPort,
-    },
-  };
-}
-
-function underWay(
-  tunnel: KnownTunnel,
-  operation: Operation | undefined,
-): { status: 202; headers: Record<string, string>; body: z.infer<typeof ChangedTunnel> } {
-  if (operation === undefined)
-    throw new ApiError(404, "UnknownTunnel", "Not found", `There is no tunnel "${tunnel.name}" any more.`, {
-      field: "id",
-    });
-  const link = linkOf(operation);
-  return {
-    status: 202,
-    headers: { location: link.url },
-    body: { success: true, tunnel: tunnelBody(tunnel), operation: link },
-  };
-}
-
-function belongsToTenant(name: string, tenantId: number): ApiError {
-  return new ApiError(
-    409,
-    "TunnelOfTenant",
-    "Belongs to a tenant",
-    `${name} is the way in of tenant ${tenantId}, which would be made again by its next run.`,
-    {
-      field: "id",
-      remedy: `Suspend the tenant (POST /api/tenants/${tenantId}/suspend), or delete it with its tunnel (DELETE /api/tenants/${tenantId}).`,
-    },
-  );
-}
-
-function triedWithTenant(name: string, tenantId: number): ApiError {
-  return new ApiError(409, "TunnelOfTenant", "Belongs to a tenant", `${name} is the way in of tenant ${tenantId}.`, {
-    field: "id",
-    remedy: `Try the tenant again: POST /api/tenants/${tenantId}/retry`,
-  });
+function asTenant(id: number): string {
+  return `Suspend the tenant (POST /api/tenants/${id}/suspend), or delete it with its tunnel (DELETE /api/tenants/${id}).`;
 }

@@ -1,8 +1,10 @@
 import { type HostSettings, type PlatformSettings, publicUrl } from "../../../components/settings/platform-settings.ts";
 import { connectorService, hostname, tunnelName } from "../../../components/tenant/names.ts";
-import type { Tenant, TenantState } from "../../tenants/tenant.ts";
+import type { Tenant, TenantState, WantedState } from "../../tenants/tenant.ts";
+import { UnknownTunnel } from "../../tunnels/errors.ts";
 import type { StandaloneTunnel } from "../../tunnels/standalone-tunnels.ts";
 import type { ApiDeps } from "../deps.ts";
+import { generationTag } from "../http/generation-tag.ts";
 import { ApiError } from "../problem.ts";
 import { urlOf } from "../resources/tenant-shapes.ts";
 
@@ -18,6 +20,9 @@ export interface KnownTunnel {
   readonly localPort: number | null;
   readonly url: string;
   readonly subscriptionId: string | null;
+  /** Of the row that it is part of. */
+  readonly etag: string;
+  readonly wanted: WantedState;
   readonly state: TenantState;
   readonly stateReason: string | null;
   readonly stateDetail: string | null;
@@ -35,6 +40,8 @@ export function ofTenant(tenant: Tenant, platform: PlatformSettings): KnownTunne
     localPort: tenant.localPort,
     url: urlOf(tenant, platform),
     subscriptionId: tenant.subscriptionId,
+    etag: generationTag(tenant),
+    wanted: tenant.wanted,
     state: tenant.state,
     stateReason: tenant.stateReason,
     stateDetail: tenant.stateDetail,
@@ -54,6 +61,8 @@ export function ofStandalone(tunnel: StandaloneTunnel, platform: PlatformSetting
     localPort,
     url: tunnelUrl ?? publicUrl(platform, hostname(label, platform.domain)),
     subscriptionId,
+    etag: generationTag(tunnel),
+    wanted: tunnel.wanted,
     state,
     stateReason,
     stateDetail,
@@ -71,10 +80,7 @@ export async function knownTunnel(
   if (tenant !== undefined) return ofTenant(tenant, platform);
   const standalone = await deps.standaloneTunnels.get(nameOrId);
   if (standalone !== undefined) return ofStandalone(standalone, platform);
-  throw new ApiError(404, "UnknownTunnel", "Not found", `There is no tunnel "${nameOrId}".`, {
-    field: "id",
-    remedy: "Use a tunnel's name (acme-tunnel) or its Cloudflare id: GET /api/tunnels lists both.",
-  });
+  throw new UnknownTunnel(nameOrId);
 }
 
 /** Throws 500-like 502 when the configuration no longer has the host a tunnel's connector runs on. */

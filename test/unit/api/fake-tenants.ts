@@ -244,6 +244,7 @@ export class FakeTenants implements Tenants {
       id: this.allOperations.length + 1,
       tenantId: tenant.id,
       standaloneTunnelId: null,
+      tunnelLabel: null,
       kind,
       generation: tenant.generation,
       status: "queued",
@@ -277,7 +278,7 @@ export class FakeTenants implements Tenants {
     if (tenant.state === "deleted") throw new TenantIsDeleted(id);
     const expected = options?.expectedGeneration;
     if (expected !== undefined && expected !== tenant.generation)
-      throw new StaleGeneration(id, expected, tenant.generation);
+      throw new StaleGeneration(`tenant ${id}`, expected, tenant.generation);
     return tenant;
   }
 
@@ -294,7 +295,6 @@ function stripUndefined<T extends object>(fields: T): { [K in keyof T]: Exclude<
 }
 
 async function aborted(signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return new Promise(() => {});
-  if (signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  if (signal?.aborted !== true)
+    await new Promise((resolve) => signal?.addEventListener("abort", resolve, { once: true }));
 }

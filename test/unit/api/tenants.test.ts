@@ -180,7 +180,7 @@ test("a change is made only on what the caller has seen", async (t) => {
     headers: { "if-match": etag },
   });
   assert.equal(stale.status, 412);
-  assert.match(String(stale.at("remedy")), /Read the tenant again/);
+  assert.match(String(stale.at("remedy")), /Read it again/);
   assert.equal(
     (await api.call("PATCH", "/api/tenants/1", { body: { plan_type: "shared" }, headers: { "if-match": "*" } })).status,
     202,

@@ -6,7 +6,7 @@ import { acquireLease } from "../../../automation/tenants/lease.ts";
 import { reconcile } from "../../../automation/tenants/reconcile.ts";
 import { recordAttempt } from "../../../automation/tenants/run-records.ts";
 import { TENANT_TABLE } from "../../../automation/tenants/tenant-rows.ts";
-import { BY, failOnce, noResult, useWorld } from "./world.ts";
+import { BY, failOnce, leftLock, noResult, useWorld } from "./world.ts";
 
 // What a worker finds of one that was lost, and how it keeps it out.
 const world = useWorld();
@@ -159,8 +159,3 @@ test("a run whose end could not be recorded is looked after by the next one, tho
   assert.equal((await reconcile(id, worker("here:2:b"))).kind, "done");
   assert.ok(clouds.looks > looks);
 });
-
-/** What the engine says of a lock that a process of that host has made. */
-function leftLock(host: string, at = new Date()): string {
-  return `the stack is currently locked by 1 lock(s).\n  x: created by root@${host} (pid 999999) at ${at.toISOString()}`;
-}

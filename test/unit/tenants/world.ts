@@ -235,3 +235,8 @@ export async function failOnce(engine: FakeEngine, error: Error): Promise<void> 
     throw error;
   };
 }
+
+/** What the engine says of a lock that a process of that host has made. */
+export function leftLock(host: string, at = new Date()): string {
+  return `the stack is currently locked by 1 lock(s).\n  x: created by root@${host} (pid 999999) at ${at.toISOString()}`;
+}

@@ -30,6 +30,7 @@ export function aTunnel(changes: Partial<StandaloneTunnel> = {}): StandaloneTunn
     updatedAt: made,
     readyAt: null,
     deletedAt: null,
+    unlockBefore: null,
     ...changes,
   };
 }

@@ -1,50 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EngineFailure } from "../../../automation/engine/engine.ts";
-import { reconcileStack, type Reconciled } from "../../../automation/tenants/reconcile.ts";
+import { reconcileStack } from "../../../automation/tenants/reconcile.ts";
 import { acquireLease } from "../../../automation/tenants/lease.ts";
-import type { ReconcileIO } from "../../../automation/tenants/run.ts";
-import type { StandaloneTunnel } from "../../../automation/tunnels/standalone-tunnels.ts";
 import { Priority } from "../../../automation/queue/queue.ts";
 import { pendingRotations } from "../../../automation/tenants/rotation.ts";
 import type { TunnelSettings } from "../../../components/settings/tunnel-settings.ts";
 import { TUNNEL_TABLE } from "../../../automation/tunnels/tunnel-rows.ts";
 import { TUNNELS } from "../../../automation/tunnels/tunnel-target.ts";
 import { FieldError } from "../../../components/field-error.ts";
-import { BY, PLATFORM, useWorld } from "../tenants/world.ts";
-
-const world = useWorld();
-let count = 0;
-
-/** Requested under a label of its own. */
-async function tunnel(): Promise<StandaloneTunnel> {
-  const label = `shop${(count += 1)}`;
-  const hostname = `${label}.${PLATFORM.domain}`;
-  const made = await world().tunnels.request(
-    { subscriptionId: `sub_${label}`, containerId: 105, localPort: 8080, hostname },
-    BY,
-  );
-  return made.tunnel;
-}
-
-async function run(id: number, changes: Partial<ReconcileIO> = {}): Promise<Reconciled> {
-  const { worker, clouds } = world();
-  clouds.connected.add("c1");
-  return reconcileStack(TUNNELS, id, worker("here:1:a", changes));
-}
-
-async function actions(label: string): Promise<string[]> {
-  const { rows } = await world().db.query<{ action: string }>(
-    "select action from audit_log where subject_type = 'tunnel' and subject_id = $1 order by id",
-    [`${label}-tunnel`],
-  );
-  return rows.map(({ action }) => action);
-}
-
-const refused =
-  (kind: string, field: string) =>
-  (error: unknown): boolean =>
-    error instanceof FieldError && error.name === kind && error.field === field;
+import { BY, PLATFORM } from "../tenants/world.ts";
+import { actions, refused, run, tunnel, world } from "./tunnel-world.ts";
 
 test("a requested tunnel is made as a stack of its own, proven, and deleted to nothing", async () => {
   const { tunnels, engine, clouds, queuedTunnels, db } = world();
@@ -61,8 +27,9 @@ test("a requested tunnel is made as a stack of its own, proven, and deleted to n
   assert.ok(engine.calls.includes(`up tunnel.${label}`));
   assert.deepEqual(await run(id), { kind: "nothing", because: "converged" });
 
-  const operation = await tunnels.remove(`${label}-tunnel`, BY);
-  assert.deepEqual([operation?.kind, operation?.standaloneTunnelId, operation?.tenantId], ["delete", id, null]);
+  const { operation } = await tunnels.remove(`${label}-tunnel`, BY);
+  assert.deepEqual([operation.kind, operation.standaloneTunnelId, operation.tenantId], ["delete", id, null]);
+  assert.equal(operation.tunnelLabel, label);
   assert.deepEqual(await run(id), { kind: "done", again: false });
   assert.equal(await tunnels.get(`${label}-tunnel`), undefined);
   assert.ok(engine.calls.includes(`destroy tunnel.${label}`));

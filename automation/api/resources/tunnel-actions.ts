@@ -1,0 +1,77 @@
+import { Priority } from "../../queue/queue.ts";
+import type { TunnelOptions } from "../../tunnels/standalone-tunnels.ts";
+import type { ApiDeps } from "../deps.ts";
+import { bind, type BoundEndpoint, type Call, endpoint } from "../http/endpoint.ts";
+import { acceptTunnelOnce, answerTunnel, changedResponses, standaloneName } from "./accepted-tunnel.ts";
+import { ifMatch } from "./tenants.ts";
+import { TunnelId } from "./tunnel-shapes.ts";
+
+const retry = endpoint({
+  route: "POST /api/tunnels/{id}/retry",
+  tag: "Tunnels",
+  summary: "Run a container's tunnel again",
+  description:
+    "Makes, or removes, it once more: whatever it failed at; a converged one is checked and repaired. A tenant's is tried again with its tenant: 409.",
+  params: TunnelId,
+  accepts: ["If-Match", "Prefer"],
+  responses: changedResponses,
+});
+
+const unlock = endpoint({
+  route: "POST /api/tunnels/{id}/unlock",
+  tag: "Tunnels",
+  summary: "Break the locks of a container's tunnel's stack, and run it again",
+  description:
+    "For `lock-held`, when whoever made the lock is known to be dead: two updates at once would spoil the state. Locks made later are respected. A tenant's stack is unlocked with its tenant: 409.",
+  params: TunnelId,
+  accepts: ["If-Match", "Prefer"],
+  responses: changedResponses,
+});
+
+const rotate = endpoint({
+  route: "POST /api/tunnels/{id}/rotate",
+  tag: "Secrets",
+  summary: "Draw the token of a container's tunnel anew",
+  description:
+    "Visitors are served all the while. The old one is of no use once the operation has succeeded. A tenant's is drawn with its tenant: 409.",
+  params: TunnelId,
+  accepts: ["If-Match", "Prefer"],
+  responses: changedResponses,
+});
+
+export const tunnelActionEndpoints = [retry, unlock, rotate];
+
+export function tunnelActionRoutes(deps: ApiDeps): BoundEndpoint[] {
+  const { standaloneTunnels } = deps;
+  const named = (id: string, verb: string): Promise<string> =>
+    standaloneName(deps, id, (tenantId) => `Do it with the tenant: POST /api/tenants/${tenantId}/${verb}`);
+  return [
+    bind(retry, async (call) => {
+      const name = await named(call.params.id, "retry");
+      const accepted = await acceptTunnelOnce(call, deps, (once) =>
+        standaloneTunnels.retry(name, call.by, { ...once, ...urgent(call) }),
+      );
+      return answerTunnel(accepted, call, deps);
+    }),
+
+    bind(unlock, async (call) => {
+      const name = await named(call.params.id, "unlock");
+      const accepted = await acceptTunnelOnce(call, deps, (once) =>
+        standaloneTunnels.retry(name, call.by, { ...once, ...urgent(call), unlock: true }),
+      );
+      return answerTunnel(accepted, call, deps);
+    }),
+
+    bind(rotate, async (call) => {
+      const name = await named(call.params.id, "rotate");
+      const accepted = await acceptTunnelOnce(call, deps, (once) =>
+        standaloneTunnels.rotate(name, call.by, { ...once, ...urgent(call) }),
+      );
+      return answerTunnel(accepted, call, deps);
+    }),
+  ];
+}
+
+function urgent({ req }: Pick<Call, "req">): TunnelOptions {
+  return { ...ifMatch(req.get("if-match")), priority: Priority.customer };
+}
