@@ -12,6 +12,7 @@ import { jwtSecretFile } from "../../../sandbox/lifecycle/secrets.ts";
 import { run } from "../../../sandbox/run.ts";
 import { until } from "../../until.ts";
 import { startWorld, type World } from "../world.ts";
+import { retried } from "./rotating.ts";
 import { whileVisited } from "./while-visited.ts";
 
 // `rotate passphrase` is killed with -9 wherever it may be, and run again. In between the server goes on.
@@ -164,13 +165,6 @@ async function saltsIn(): Promise<{ key: string; salt: string }[]> {
   }
 }
 
-async function retried(subdomain: string): Promise<void> {
-  const { body } = await world.api("GET", `/api/tenants?subdomain=${subdomain}`);
-  const [tenant] = body["tenants"] as { id: number }[];
-  const answer = await world.api("POST", `/api/tenants/${tenant?.id}/retry`, {}, { prefer: "wait=120" });
-  assert.equal(answer.status, 200, `${subdomain}: ${JSON.stringify(answer.body)}`);
-}
-
 /** `locked`: the stack whose lock stays behind, so that the server has to wait for the second command. */
 const POINTS: Readonly<Record<string, { kill: () => Promise<void>; locked?: string }>> = {
   "before the first stack": {
@@ -201,7 +195,7 @@ for (const [point, { kill, locked }] of Object.entries(POINTS)) {
       // As if it had ended.
       await world.api("POST", "/api/queue/unpause");
       assert.equal((await world.api("POST", "/api/secrets/reload")).status, 200);
-      for (const subdomain of TENANTS) if (subdomain !== locked) await retried(subdomain);
+      for (const subdomain of TENANTS) if (subdomain !== locked) await retried(world, subdomain);
 
       const again = await rotate();
       assert.equal(await again.ended(), 0, again.said());
@@ -229,6 +223,6 @@ for (const [point, { kill, locked }] of Object.entries(POINTS)) {
     assert.ok(salts.length >= 3, `${salts.length} states`);
     const inFile = /^encryptionsalt:\s*"?(v1:[^\s"]+)/m.exec(readFileSync(stackFile(instance, "prod"), "utf8"))?.[1];
     assert.ok(inFile !== undefined && (await opens(now, inFile)), "the platform's stack file");
-    for (const subdomain of TENANTS) await retried(subdomain);
+    for (const subdomain of TENANTS) await retried(world, subdomain);
   });
 }

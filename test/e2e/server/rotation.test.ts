@@ -1,17 +1,15 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import Cloudflare from "cloudflare";
-import pg from "pg";
 import { Stripe } from "stripe";
 import { derivePassword, deriveTunnelSecret } from "../../../components/tenant/secrets.ts";
 import { passphraseFile } from "../../../sandbox/engine/environment.ts";
-import { CHECKOUT, projectDirectory } from "../../../sandbox/lifecycle/project.ts";
-import { jwtSecretFile, webhookSecretFile } from "../../../sandbox/lifecycle/secrets.ts";
+import { projectDirectory } from "../../../sandbox/lifecycle/project.ts";
 import { run } from "../../../sandbox/run.ts";
 import { until } from "../../until.ts";
 import { startWorld, type World } from "../world.ts";
+import { idOf, opensPostgres, rotateCli, withNewSessions } from "./rotating.ts";
 import { whileVisited } from "./while-visited.ts";
 
 // Secrets are exchanged while visitors come: they notice nothing, and what was used before is of no use afterwards.
@@ -23,62 +21,15 @@ before(async () => {
 });
 after(() => world?.close());
 
-async function idOf(subdomain: string): Promise<number> {
-  const { body } = await world.api("GET", `/api/tenants?subdomain=${subdomain}`);
-  const [tenant] = body["tenants"] as { id: number }[];
-  assert.ok(tenant);
-  return tenant.id;
-}
-
 async function rotate(subdomain: string, ...secrets: string[]): Promise<void> {
-  const path = `/api/tenants/${await idOf(subdomain)}/rotate`;
+  const path = `/api/tenants/${await idOf(world, subdomain)}/rotate`;
   const { status, body } = await world.api("POST", path, { secrets }, { prefer: "wait=120" });
   assert.equal(status, 200, JSON.stringify(body));
 }
 
-/**
- * Opens session after session through the host's PgBouncer as Odoo does, while something is done. Each ends its own
- * backend, so that the next one needs a login of the tenant's role. Returns what the refused ones said.
- */
-async function withNewSessions(
-  subdomain: string,
-  work: () => Promise<void>,
-): Promise<{ served: number; bad: string[] }> {
-  const stop = `/run/sessions-${subdomain}.stop`;
-  const loop = `export PGPASSWORD='${world.sandbox.secrets.postgresRoles.odoo_h105}'
-    end='select pg_terminate_backend(pg_backend_pid())'
-    while [ ! -e ${stop} ]; do
-      psql -X -h 127.0.0.1 -p 6432 -U odoo_h105 -d ${subdomain} -Atc "select 'served'" -c "$end" 2>&1 | head -n 1
-    done`;
-  const loops = [1, 2].map(async () => world.host.ok("bash -s", loop));
-  try {
-    await work();
-  } finally {
-    await world.host.ok(`touch ${stop}`);
-  }
-  const lines = (await Promise.all(loops)).flatMap((text) => text.split("\n"));
-  await world.host.ok(`rm ${stop}`);
-  const bad = lines.filter((line) => line !== "served");
-  return { served: lines.length - bad.length, bad };
-}
-
 async function logsIn(subdomain: string, generation: number): Promise<boolean> {
-  const client = new pg.Client({
-    host: "127.0.0.1",
-    port: world.sandbox.instance.ports.postgres,
-    user: `tenant_${subdomain}`,
-    database: subdomain,
-    password: derivePassword(world.platform.masterKey, subdomain, "postgres-role", generation),
-  });
-  try {
-    await client.connect();
-    return true;
-  } catch (error) {
-    assert.equal((error as { code?: string }).code, "28P01", String(error));
-    return false;
-  } finally {
-    await client.end().catch(() => {});
-  }
+  const password = derivePassword(world.platform.masterKey, subdomain, "postgres-role", generation);
+  return opensPostgres(world, `tenant_${subdomain}`, password, subdomain);
 }
 
 async function token(subdomain: string): Promise<string> {
@@ -127,7 +78,7 @@ for (const subdomain of ["acme", "my-shop"]) {
   test(`the password of ${subdomain}'s role is rotated while visitors come and sessions begin`, async () => {
     assert.equal(await logsIn(subdomain, 1), true);
     const visitors: string[] = [];
-    const sessions = await withNewSessions(subdomain, async () => {
+    const sessions = await withNewSessions(world, subdomain, async () => {
       const { visits, bad } = await whileVisited(world, [subdomain], () => rotate(subdomain, "database"));
       assert.ok(visits > 20, `${visits} visits`);
       visitors.push(...bad);
@@ -154,7 +105,12 @@ test("a role whose password its administrator has changed by SQL is brought back
 });
 
 test("what was rotated previews clean", async () => {
-  const { body } = await world.api("POST", `/api/tenants/${await idOf("acme")}/preview`, {}, { prefer: "wait=60" });
+  const { body } = await world.api(
+    "POST",
+    `/api/tenants/${await idOf(world, "acme")}/preview`,
+    {},
+    { prefer: "wait=60" },
+  );
   const { changes } = body["operation"] as { changes: Record<string, number> };
   assert.deepEqual(Object.keys(changes), ["same"]);
 });
@@ -177,18 +133,6 @@ test("the secrets of all tenants are rotated in the background", async () => {
     assert.equal(secretIn(await token(subdomain)), deriveTunnelSecret(world.platform.masterKey, subdomain, generation));
 });
 
-/** Runs one command as an operator on the server's machine. */
-async function cli(args: string[], input = "", env: Record<string, string> = {}): Promise<string> {
-  const { instance, api } = world.sandbox;
-  const own = {
-    API_URL: api.url,
-    JWT_SECRET_FILE: jwtSecretFile(instance),
-    STRIPE_WEBHOOK_SECRET_FILE: webhookSecretFile(instance),
-  };
-  const command = [join(CHECKOUT, "automation/cli.ts"), "rotate", ...args];
-  return await run(process.execPath, command, { cwd: CHECKOUT, env: { ...process.env, ...env, ...own }, input });
-}
-
 test("Cloudflare's token is tried, then replaced; no tenant is touched, and one can still be deleted", async () => {
   const { instance, secrets } = world.sandbox;
   const door = async (path: string, body: object): Promise<void> => {
@@ -202,9 +146,9 @@ test("Cloudflare's token is tried, then replaced; no tenant is touched, and one 
   const args = ["cloudflare", "--project", projectDirectory(instance)];
   const environment = await world.sandbox.engineEnvironment();
 
-  await assert.rejects(cli(args, weak, environment), /not fit.*Zone > Zone > Read.*Zone > DNS > Edit/s);
+  await assert.rejects(rotateCli(world, args, weak, environment), /not fit.*Zone > Zone > Read.*Zone > DNS > Edit/s);
   const operations = await world.sql("select count(*) from operations", [], "odoosaas");
-  assert.match(await cli(args, good, environment), /The new token is in use/);
+  assert.match(await rotateCli(world, args, good, environment), /The new token is in use/);
   await door("__tokens/revoke", { token: secrets.cloudflare.apiToken });
   assert.deepEqual(await world.sql("select count(*) from operations", [], "odoosaas"), operations);
   const left = new Cloudflare({ apiToken: good, baseURL: world.platform.cloudflare.baseUrl, maxRetries: 0 });
@@ -213,7 +157,7 @@ test("Cloudflare's token is tried, then replaced; no tenant is touched, and one 
   assert.deepEqual(new Set(tunnels.result.map(({ name }) => name)), new Set(["acme-tunnel", "my-shop-tunnel"]));
   assert.equal((await left.dns.records.list({ zone_id, type: "TXT" })).result.length, 0);
 
-  const id = await idOf("my-shop");
+  const id = await idOf(world, "my-shop");
   const { status, body } = await world.api("DELETE", `/api/tenants/${id}`, undefined, { prefer: "wait=180" });
   assert.equal(status, 200, JSON.stringify(body));
   assert.deepEqual(await world.sql("select 1 from pg_database where datname = 'my-shop'"), []);
@@ -226,7 +170,7 @@ test("the state's passphrase is exchanged while tenants are served; the old one 
   const old = readFileSync(file, "utf8").trim();
   const environment = await world.sandbox.engineEnvironment();
   const { bad } = await whileVisited(world, ["acme"], async () => {
-    await cli(["passphrase", "--project", projectDirectory(instance)], "", environment);
+    await rotateCli(world, ["passphrase", "--project", projectDirectory(instance)], "", environment);
   });
   assert.deepEqual(bad, []);
   assert.notEqual(readFileSync(file, "utf8").trim(), old);
@@ -241,7 +185,7 @@ test("the state's passphrase is exchanged while tenants are served; the old one 
     await assert.rejects(withOld, /incorrect passphrase/);
   }
   // The server goes on with it, without a restart: old tenants and new ones.
-  const id = await idOf("acme");
+  const id = await idOf(world, "acme");
   const { status, body } = await world.api("POST", `/api/tenants/${id}/retry`, {}, { prefer: "wait=120" });
   assert.equal(status, 200, JSON.stringify(body));
   await world.sandbox.checkout({ subdomain: "initech", plan: "starter", email: "owner@initech.example" });
@@ -267,13 +211,13 @@ test("the API's key and Stripe's signing secret are exchanged without a restart,
   };
   const rolled = "whsec_rolled0123456789abcdef0123456789";
   assert.deepEqual([await event(secrets.stripe.webhookSecret), await event(rolled)], [200, 400]);
-  assert.match(await cli(["stripe-webhook"], rolled), /both are in use/);
+  assert.match(await rotateCli(world, ["stripe-webhook"], rolled), /both are in use/);
   assert.deepEqual([await event(secrets.stripe.webhookSecret), await event(rolled)], [200, 200]);
-  await cli(["stripe-webhook", "--finish"]);
+  await rotateCli(world, ["stripe-webhook", "--finish"]);
   assert.deepEqual([await event(secrets.stripe.webhookSecret), await event(rolled)], [400, 200]);
 
-  await cli(["jwt"]);
+  await rotateCli(world, ["jwt"]);
   assert.equal(await health(), 200, "tokens of the old key are good until the end of the rotation");
-  await cli(["jwt", "--finish"]);
+  await rotateCli(world, ["jwt", "--finish"]);
   assert.equal(await health(), 401);
 });
