@@ -35,7 +35,7 @@ test("killing takes the command's own children along", async () => {
     "the grandchild's end",
     () => isAlive(Number(line)),
     (alive) => !alive,
-    2_000,
+    10_000,
   );
 });
 
@@ -49,7 +49,7 @@ test("what a command has started goes with it when somebody else kills it", asyn
     "the grandchild's end",
     () => isAlive(grandchild),
     (alive) => !alive,
-    2_000,
+    10_000,
   );
 });
 
@@ -67,7 +67,7 @@ test("a command that is frozen together with its guard can be killed by whoever 
     "the end of all",
     () => [command, grandchild].some(isAlive),
     (alive) => !alive,
-    2_000,
+    10_000,
   );
 });
 
@@ -89,7 +89,7 @@ for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
       "the command's end",
       () => isAlive(Number(line)),
       (alive) => !alive,
-      4_000,
+      10_000,
     );
   });
 }

@@ -53,17 +53,18 @@ test("a run that has ended by its row does not keep its lock by processes that a
     operators.kill("SIGKILL");
   });
   const [line] = (await once(guarded.stdout, "data")) as [Buffer];
+  // Frozen before it is an engine by its name, it would never become one.
+  await until(
+    "names",
+    () => [Number(line), operators.pid ?? 0].every(isNamed),
+    (named) => named,
+    10_000,
+  );
   for (const pid of [Number(line), guarded.pid ?? 0]) process.kill(pid, "SIGSTOP");
   const at = new Date();
   const ended = { worker: `${hostname()}:1:a`, startedAt: at, finishedAt: at };
   const lockOf = (pid: number) => ({ host: hostname(), pid, at });
 
-  await until(
-    "names",
-    () => [Number(line), operators.pid ?? 0].every(isNamed),
-    (named) => named,
-    5_000,
-  );
   await endOwner(lockOf(Number(line)), []);
   assert.ok(!isLeftBehind(lockOf(Number(line)), [ended]), "no run of ours has ended");
   await endOwner(lockOf(Number(line)), [ended]);

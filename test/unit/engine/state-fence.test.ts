@@ -77,7 +77,7 @@ test("who raises the fence waits for a write that has passed it", async (t) => {
         "select 1 from pg_stat_activity where application_name = 'odoosaas-fence' and wait_event_type = 'Lock'",
       ),
     ({ rows }) => rows.length === 1,
-    5_000,
+    20_000,
   );
   assert.equal(raised, false);
   await old.query("commit");

@@ -15,7 +15,7 @@ import { HOST_KEY, sshFake, USER_KEY } from "./ssh-fake.ts";
 
 /** As Check completes it. */
 function connection(port: number, more: Properties = {}): Properties {
-  const defaults = { user: "root", dialErrorLimit: 0, perDialTimeout: 5 };
+  const defaults = { user: "root", dialErrorLimit: 0, perDialTimeout: 30 };
   return {
     host: "127.0.0.1",
     port,
