@@ -8,6 +8,8 @@ export interface OperationAnswer {
   readonly id: number;
   /** null: of a container's own tunnel. */
   readonly tenant_id: number | null;
+  /** null: of a tenant. */
+  readonly tunnel_name: string | null;
   readonly kind: string;
   readonly status: string;
   readonly queued_at: string;
@@ -22,30 +24,44 @@ export function operationCommands(program: Command, session: Session): void {
 
   operations
     .command("list")
-    .description("the newest, of all tenants")
+    .description("the newest, of all tenants and containers' own tunnels")
     .option("--status <list>", "queued, running, succeeded, failed, stalled, superseded (comma separated)")
     .option("--tenant <number>", "of one tenant")
+    .option("--tunnel <tunnel>", "of one tunnel's tenant, or of a container's own tunnel: by its name or Cloudflare id")
     .option("--limit <n>", "how many", "20")
-    .action(async ({ status, tenant, limit }: { status?: string; tenant?: string; limit: string }) => {
-      const query = new URLSearchParams({
+    .action(
+      async ({
+        status,
+        tenant,
+        tunnel,
         limit,
-        ...(status !== undefined && { status }),
-        ...(tenant !== undefined && { tenant_id: tenant }),
-      });
-      const answer = await session.api().ask("GET", `/api/operations?${query.toString()}`);
-      if (session.json()) return session.print(JSON.stringify(answer, null, 2));
-      const rows = (answer["operations"] as OperationAnswer[]).map(
-        ({ id, tenant_id, kind, status: state, queued_at, seconds }) => [
-          String(id),
-          String(tenant_id ?? ""),
-          kind,
-          state,
-          queued_at,
-          seconds === null ? "" : `${seconds.toFixed(1)} s`,
-        ],
-      );
-      session.print(table(["ID", "TENANT", "KIND", "STATUS", "QUEUED", "TOOK"], rows));
-    });
+      }: {
+        status?: string;
+        tenant?: string;
+        tunnel?: string;
+        limit: string;
+      }) => {
+        const query = new URLSearchParams({
+          limit,
+          ...(status !== undefined && { status }),
+          ...(tenant !== undefined && { tenant_id: tenant }),
+          ...(tunnel !== undefined && { tunnel }),
+        });
+        const answer = await session.api().ask("GET", `/api/operations?${query.toString()}`);
+        if (session.json()) return session.print(JSON.stringify(answer, null, 2));
+        const rows = (answer["operations"] as OperationAnswer[]).map(
+          ({ id, tenant_id, tunnel_name, kind, status: state, queued_at, seconds }) => [
+            String(id),
+            String(tenant_id ?? tunnel_name ?? ""),
+            kind,
+            state,
+            queued_at,
+            seconds === null ? "" : `${seconds.toFixed(1)} s`,
+          ],
+        );
+        session.print(table(["ID", "OF", "KIND", "STATUS", "QUEUED", "TOOK"], rows));
+      },
+    );
 
   operations
     .command("watch <id>")

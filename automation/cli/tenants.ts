@@ -1,6 +1,5 @@
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
-import { CliError } from "./cli-error.ts";
+import { confirmed } from "./confirmed.ts";
 import { retryCommand } from "./retry.ts";
 import type { Session } from "./session.ts";
 import { carriedOut, find, type TenantAnswer, type WaitOption } from "./tenant-answer.ts";
@@ -116,7 +115,8 @@ export function tenantCommands(program: Command, session: Session): void {
     .option("--no-wait", "return at once")
     .action(async (name: string, options: WaitOption & { yes?: boolean }) => {
       const tenant = await find(session, name);
-      if (options.yes !== true) await confirmed(session, tenant);
+      if (options.yes !== true)
+        await confirmed(session, `${tenant.url} and all its data`, "subdomain", tenant.subdomain);
       await carriedOut(session, await session.api().ask("DELETE", `/api/tenants/${tenant.id}`), options);
     });
 
@@ -166,13 +166,4 @@ async function all(session: Session, options: Readonly<Record<string, string>>):
 
 function stateOf({ state, state_reason: reason, paused }: TenantAnswer): string {
   return `${state}${reason === null ? "" : ` (${reason})`}${paused ? ", paused" : ""}`;
-}
-
-async function confirmed(session: Session, { subdomain, url }: TenantAnswer): Promise<void> {
-  if (!process.stdin.isTTY) throw new CliError("Deleting asks first; in a script say --yes.");
-  const asking = createInterface({ input: process.stdin, output: session.err });
-  const typed = await asking
-    .question(`${url} and all its data will be deleted. Type the subdomain to go on: `)
-    .finally(() => asking.close());
-  if (typed.trim() !== subdomain) throw new CliError("Not deleted: that was not the subdomain.");
 }

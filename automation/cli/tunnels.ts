@@ -1,13 +1,8 @@
 import type { Command } from "commander";
 import type { Session } from "./session.ts";
 import { facts, table } from "./terminal.ts";
-
-interface TunnelAnswer {
-  readonly id: string;
-  readonly name: string;
-  readonly status: string;
-  readonly deployment: { readonly url: string; readonly container_id: number };
-}
+import type { TunnelAnswer } from "./tunnel-answer.ts";
+import { tunnelChanges } from "./tunnel-changes.ts";
 
 interface LogLine {
   readonly at: string;
@@ -30,6 +25,33 @@ export function tunnelCommands(program: Command, session: Session): void {
     ]);
     shown(answer, () => table(["NAME", "STATUS", "HOST", "CLOUDFLARE ID", "URL"], rows));
   });
+
+  tunnels
+    .command("show <tunnel>")
+    .description("as last recorded; by name or Cloudflare id")
+    .action(async (id: string) => {
+      const { tunnel } = await session.api().ask("GET", `/api/tunnels/${encodeURIComponent(id)}`);
+      const { deployment, state, state_reason: reason, ...seen } = tunnel as TunnelAnswer;
+      shown(tunnel, () =>
+        facts({
+          name: seen.name,
+          "cloudflare id": seen.id,
+          url: deployment.url,
+          status: seen.status,
+          state: reason === null ? state : `${state} (${reason})`,
+          detail: seen.state_detail,
+          "next step": seen.next_step,
+          guide: seen.guide,
+          wanted: seen.wanted,
+          tenant: deployment.subdomain,
+          host: deployment.container_id,
+          port: deployment.local_port,
+          subscription: deployment.subscription_id,
+        }),
+      );
+    });
+
+  tunnelChanges(tunnels, session);
 
   tunnels
     .command("status <tunnel>")
