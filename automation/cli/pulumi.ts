@@ -15,13 +15,20 @@ export interface OperatorsPulumi {
   run(args: readonly string[], input?: string, ofStack?: boolean): Promise<string>;
 }
 
+/**
+ * The engine reads ten stacks at once, each of which may hold a connection to a PostgreSQL backend while it waits for a
+ * second, but it opens two for each processor at most (v3.259.0, backend/diy/postgres/bucket.go): with as many stacks as
+ * that `stack ls` waits for ever.
+ */
+const ONE_AT_A_TIME = { PULUMI_DIY_BACKEND_PARALLEL: "1" };
+
 /** Throws CliError where no state backend is named. */
 export function operatorsPulumi(session: Session, cwd: string, stack: string): OperatorsPulumi {
   if (session.env["PULUMI_BACKEND_URL"] === undefined)
     throw new CliError("PULUMI_BACKEND_URL is not set: run this where the platform's stack is operated from.");
   const command = session.env["PULUMI_COMMAND"] ?? "pulumi";
   const known = Object.entries(session.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  const env = { ...Object.fromEntries(known), PULUMI_SKIP_UPDATE_CHECK: "true" };
+  const env = { ...Object.fromEntries(known), ...ONE_AT_A_TIME, PULUMI_SKIP_UPDATE_CHECK: "true" };
   return {
     command,
     env,

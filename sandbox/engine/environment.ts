@@ -40,6 +40,8 @@ export function engineEnvironment(instance: Instance, engine: Engine): Record<st
     // State is kept small: the newest checkpoint and the history of updates, no copy of each checkpoint before it.
     PULUMI_DIY_BACKEND_RETAIN_CHECKPOINTS: "false",
     PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: "true",
+    // More at once wait for ever for connections to the backend (automation/cli/pulumi.ts).
+    PULUMI_DIY_BACKEND_PARALLEL: "1",
     // Where plugins cannot be fetched, a missing one is told at once.
     ...(pluginOrigin(instance) === "stand-in" && { PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" }),
   };
