@@ -171,7 +171,10 @@ test("the state's passphrase is exchanged while tenants are served; the old one 
     await world.sandbox.pulumi("stack", "init", `organization/odoosaas/never-up-${name}`, "--no-select");
   const file = passphraseFile(instance);
   const old = readFileSync(file, "utf8").trim();
-  const environment = await world.sandbox.engineEnvironment();
+  const environment: Record<string, string> = {
+    ...(await world.sandbox.engineEnvironment()),
+    PULUMI_DIY_BACKEND_PARALLEL: "10",
+  };
   const { bad } = await whileVisited(world, ["acme"], async () => {
     await rotateCli(world, ["passphrase", "--project", projectDirectory(instance)], "", environment);
   });
