@@ -1,5 +1,5 @@
-import * as cloudflare from "@pulumi/cloudflare";
-import * as postgresql from "@pulumi/postgresql";
+import { Provider as CloudflareProvider } from "@pulumi/cloudflare/provider.js";
+import { Provider as PostgresqlProvider } from "@pulumi/postgresql/provider.js";
 import * as pulumi from "@pulumi/pulumi";
 import { Platform } from "./platform/platform.ts";
 import type { PlatformSettings } from "./settings/platform-settings.ts";
@@ -82,7 +82,7 @@ export function platformProgram(
 }
 
 function cloudflareProvider(settings: PlatformSettings): pulumi.ProviderResource {
-  return new cloudflare.Provider("cloudflare", {
+  return new CloudflareProvider("cloudflare", {
     apiToken: pulumi.secret(settings.cloudflareApiToken),
     ...(settings.cloudflare.baseUrl && { baseUrl: settings.cloudflare.baseUrl }),
   });
@@ -91,7 +91,7 @@ function cloudflareProvider(settings: PlatformSettings): pulumi.ProviderResource
 function providersOf(settings: PlatformSettings): pulumi.ProviderResource[] {
   return [
     cloudflareProvider(settings),
-    new postgresql.Provider("postgresql", {
+    new PostgresqlProvider("postgresql", {
       host: settings.postgres.host,
       port: settings.postgres.port,
       username: settings.postgres.user,

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import * as command from "@pulumi/command";
+import { Command as RemoteCommand } from "@pulumi/command/remote/command.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { HostSettings } from "../settings/platform-settings.ts";
 import { hostConnection } from "./connection.ts";
@@ -23,12 +23,12 @@ export function administratorScript(
   name: string,
   args: AdministratorScriptArgs,
   opts: pulumi.CustomResourceOptions,
-): command.remote.Command {
+): RemoteCommand {
   const text = readFileSync(args.script, "utf8");
   const user = args.host.ssh.adminUser;
   const shell = user === "root" ? "bash -s --" : "sudo -n bash -s --";
   const stdin = pulumi.all(args.variables).apply((variables) => scriptInput(text, variables));
-  return new command.remote.Command(
+  return new RemoteCommand(
     name,
     {
       connection: { ...hostConnection(args.host), user },

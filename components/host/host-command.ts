@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import * as command from "@pulumi/command";
+import { Command as RemoteCommand } from "@pulumi/command/remote/command.js";
 import * as pulumi from "@pulumi/pulumi";
 import { FieldError } from "../field-error.ts";
 import type { HostSettings } from "../settings/platform-settings.ts";
@@ -77,14 +77,10 @@ export interface HostCommandRun {
  * would replace, and the old `down` would undo the new `up`. Deletion gets the variables of the last `up`, whichever
  * release that was.
  */
-export function runHostCommand(
-  name: string,
-  args: HostCommandRun,
-  opts: pulumi.CustomResourceOptions,
-): command.remote.Command {
+export function runHostCommand(name: string, args: HostCommandRun, opts: pulumi.CustomResourceOptions): RemoteCommand {
   const { name: called, version } = args.command;
   const stdin = pulumi.all(args.variables).apply((variables) => commandInput({ VERSION: version, ...variables }));
-  return new command.remote.Command(
+  return new RemoteCommand(
     name,
     {
       connection: {

@@ -1,4 +1,7 @@
-import * as postgresql from "@pulumi/postgresql";
+import { Database } from "@pulumi/postgresql/database.js";
+import { Grant } from "@pulumi/postgresql/grant.js";
+import { GrantRole } from "@pulumi/postgresql/grantRole.js";
+import { Role } from "@pulumi/postgresql/role.js";
 import * as pulumi from "@pulumi/pulumi";
 import { administratorScript } from "../host/administrator-script.ts";
 import type { PlatformSettings } from "../settings/platform-settings.ts";
@@ -27,22 +30,22 @@ export class TemplateDatabase extends pulumi.ComponentResource {
     const parent = this;
     const password = deriveSecret(platform.masterKey, template.role, "postgres-role").toString("base64url");
 
-    const role = new postgresql.Role(
+    const role = new Role(
       `${name}-role`,
       { name: template.role, login: true, password: pulumi.secret(password), skipReassignOwned: true },
       { parent },
     );
-    const database = new postgresql.Database(
+    const database = new Database(
       `${name}-database`,
       { name: template.database, isTemplate: true },
       { parent, dependsOn: [role], ignoreChanges: ["template", "lcCollate", "lcCtype", "encoding"] },
     );
-    const closed = new postgresql.Grant(
+    const closed = new Grant(
       `${name}-no-public`,
       { database: database.name, role: "public", objectType: "database", privileges: [] },
       { parent },
     );
-    const connect = new postgresql.Grant(
+    const connect = new Grant(
       `${name}-connect`,
       {
         database: database.name,
@@ -52,7 +55,7 @@ export class TemplateDatabase extends pulumi.ComponentResource {
       },
       { parent, dependsOn: [closed] },
     );
-    const schema = new postgresql.Grant(
+    const schema = new Grant(
       `${name}-schema`,
       {
         database: database.name,
@@ -65,8 +68,7 @@ export class TemplateDatabase extends pulumi.ComponentResource {
     );
     // Each host's role hands a clone's contents over to the tenant.
     const members = [...new Set(platform.hosts.map((each) => each.odoo.role))].map(
-      (hostRole) =>
-        new postgresql.GrantRole(`${name}-member-${hostRole}`, { role: hostRole, grantRole: role.name }, { parent }),
+      (hostRole) => new GrantRole(`${name}-member-${hostRole}`, { role: hostRole, grantRole: role.name }, { parent }),
     );
     const script = administratorScript(
       `${name}-script`,

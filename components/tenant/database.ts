@@ -1,4 +1,6 @@
-import * as postgresql from "@pulumi/postgresql";
+import { Database } from "@pulumi/postgresql/database.js";
+import { GrantRole } from "@pulumi/postgresql/grantRole.js";
+import { Role } from "@pulumi/postgresql/role.js";
 import * as pulumi from "@pulumi/pulumi";
 import { databaseName, roleName } from "./names.ts";
 
@@ -37,7 +39,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
     super("odoosaas:tenant:TenantDatabase", name, { subdomain: args.subdomain }, opts);
     const parent = this;
 
-    const role = new postgresql.Role(
+    const role = new Role(
       `${name}-role`,
       {
         name: roleName(args.subdomain),
@@ -57,7 +59,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
       },
     );
 
-    const database = new postgresql.Database(
+    const database = new Database(
       `${name}-database`,
       {
         name: databaseName(args.subdomain),
@@ -79,11 +81,7 @@ export class TenantDatabase extends pulumi.ComponentResource {
 
     // The host's script acts for the tenant as the host's role; the tenant itself is a member of nothing, so that SQL in
     // Odoo finds no other role to become.
-    const member = new postgresql.GrantRole(
-      `${name}-member`,
-      { role: args.odooRole, grantRole: role.name },
-      { parent },
-    );
+    const member = new GrantRole(`${name}-member`, { role: args.odooRole, grantRole: role.name }, { parent });
 
     this.databaseName = database.name;
     this.roleName = role.name;

@@ -1,6 +1,9 @@
 import { readFileSync } from "node:fs";
-import * as cloudflare from "@pulumi/cloudflare";
-import * as command from "@pulumi/command";
+import { DnsRecord } from "@pulumi/cloudflare/dnsRecord.js";
+import { getZeroTrustTunnelCloudflaredTokenOutput } from "@pulumi/cloudflare/getZeroTrustTunnelCloudflaredToken.js";
+import { ZeroTrustTunnelCloudflared } from "@pulumi/cloudflare/zeroTrustTunnelCloudflared.js";
+import { ZeroTrustTunnelCloudflaredConfig } from "@pulumi/cloudflare/zeroTrustTunnelCloudflaredConfig.js";
+import { Command as LocalCommand } from "@pulumi/command/local/command.js";
 import * as pulumi from "@pulumi/pulumi";
 import { ingressRules, type LiveRoute } from "./ingress.ts";
 import { hostname, tunnelName } from "./names.ts";
@@ -48,7 +51,7 @@ export class TenantTunnel extends pulumi.ComponentResource {
     const parent = this;
     const host = hostname(args.subdomain, args.domain);
 
-    const tunnel = new cloudflare.ZeroTrustTunnelCloudflared(
+    const tunnel = new ZeroTrustTunnelCloudflared(
       `${name}-tunnel`,
       {
         accountId: args.accountId,
@@ -65,7 +68,7 @@ export class TenantTunnel extends pulumi.ComponentResource {
       },
     );
 
-    const config = new cloudflare.ZeroTrustTunnelCloudflaredConfig(
+    const config = new ZeroTrustTunnelCloudflaredConfig(
       `${name}-config`,
       {
         accountId: args.accountId,
@@ -76,7 +79,7 @@ export class TenantTunnel extends pulumi.ComponentResource {
       { parent },
     );
 
-    const record = new cloudflare.DnsRecord(
+    const record = new DnsRecord(
       `${name}-record`,
       {
         zoneId: args.zoneId,
@@ -91,7 +94,7 @@ export class TenantTunnel extends pulumi.ComponentResource {
     );
 
     // Cloudflare refuses to delete a tunnel with connections (code 1022), and the provider does not close them.
-    this.drain = new command.local.Command(
+    this.drain = new LocalCommand(
       `${name}-drain`,
       {
         create: "true",
@@ -115,10 +118,7 @@ export class TenantTunnel extends pulumi.ComponentResource {
     // Known only when visitors can be served: both the rules and the record are there.
     this.hostname = pulumi.all([record.name, config.id]).apply(() => host);
     this.token = pulumi.secret(
-      cloudflare.getZeroTrustTunnelCloudflaredTokenOutput(
-        { accountId: args.accountId, tunnelId: tunnel.id },
-        { parent },
-      ).token,
+      getZeroTrustTunnelCloudflaredTokenOutput({ accountId: args.accountId, tunnelId: tunnel.id }, { parent }).token,
     );
     this.registerOutputs({ tunnelId: this.tunnelId, tunnelName: this.tunnelName, hostname: this.hostname });
   }
