@@ -60,7 +60,7 @@ async function recorded(): Promise<unknown> {
   return ((await ask("GET", TUNNEL)).body["tunnel"] as Json)["status"];
 }
 
-test("a container that is no tenant is reached by a host name of its own", async () => {
+test("a container that is no tenant is reached by a host name of its own", async (t) => {
   const asked = await ask("POST", "/api/tunnels", request);
   const { name, status, deployment } = asked.body["tunnel"] as { name: string; status: string; deployment: Json };
   assert.deepEqual([name, status, deployment["tenant_id"]], ["shop-tunnel", "pending", null]);
@@ -70,6 +70,7 @@ test("a container that is no tenant is reached by a host name of its own", async
     ["provision", "succeeded", null],
     JSON.stringify(operation),
   );
+  t.diagnostic(`provisioned within ${String(operation["seconds"])} s: ${JSON.stringify(operation["timings"])}`);
   const page = await world.visit("shop", "/anything");
   assert.deepEqual([page.status, page.body], [200, `the shop, asked as ${String(request["hostname"])}`]);
   assert.equal((await world.visit("shop", "/web/database/manager")).status, 403);
@@ -152,6 +153,51 @@ test("its token is drawn anew with all others, and it is still reached", async (
   assert.equal((await world.visit("shop", "/")).status, 200);
 });
 
+test("its own token alone is drawn anew for whoever has seen it as it is", async () => {
+  const old = await world.host.ok(`sha256sum ${TOKEN}`);
+  const etag = String((await ask("GET", TUNNEL)).headers.get("etag"));
+  const rotated = await ask("POST", `${TUNNEL}/rotate`, undefined, { "if-match": etag, prefer: "wait=60" });
+  assert.deepEqual([rotated.status, (rotated.body["operation"] as Json)["status"]], [200, "succeeded"]);
+  assert.notEqual(await world.host.ok(`sha256sum ${TOKEN}`), old);
+  assert.equal((await world.visit("shop", "/")).status, 200);
+  const stale = await ask("POST", `${TUNNEL}/rotate`, undefined, { "if-match": etag });
+  assert.deepEqual([stale.status, stale.body["type"]], [412, "/problems/StaleGeneration"]);
+});
+
+test("a host name with a record of somebody else's is left to them, and had once they let it go", async () => {
+  const zone_id = world.platform.cloudflare.zoneId;
+  const name = `bar.${world.sandbox.instance.domain}`;
+  const foreign = await world.cloudflare.dns.records.create({ zone_id, type: "A", name, content: "192.0.2.1", ttl: 1 });
+  const bar = { ...request, subscription_id: "sub_bar", hostname: name };
+  const refused = await ask("POST", "/api/tunnels", bar, { prefer: "wait=60" });
+  assert.deepEqual([refused.status, refused.body["type"]], [502, "/problems/OperationFailed"]);
+  assert.match(String(refused.body["detail"]), new RegExp(`name-taken: the DNS record ${name} `));
+  assert.match(String(refused.body["remedy"]), /POST \/api\/tunnels\/bar-tunnel\/retry/);
+  const { tunnel } = (await ask("GET", "/api/tunnels/bar-tunnel")).body as { tunnel: Json };
+  assert.deepEqual([tunnel["state"], tunnel["state_reason"]], ["stalled", "name-taken"]);
+  const kept = await world.cloudflare.dns.records.list({ zone_id, name: { exact: name } });
+  assert.deepEqual(
+    kept.result.map(({ id, content }) => [id, content]),
+    [[foreign.id, "192.0.2.1"]],
+  );
+  assert.doesNotMatch(await world.sandbox.pulumi("stack", "ls", "--json"), /tunnel\.bar/);
+
+  await world.cloudflare.dns.records.delete(foreign.id, { zone_id });
+  const retried = await ask("POST", "/api/tunnels/bar-tunnel/retry", undefined, { prefer: "wait=60" });
+  assert.equal(retried.status, 200, JSON.stringify(retried.body));
+  assert.equal((await world.visit("bar", "/")).status, 200);
+  assert.equal((await ask("DELETE", "/api/tunnels/bar-tunnel", undefined, { prefer: "wait=60" })).status, 200);
+  const { operations } = (await ask("GET", "/api/operations?tunnel=bar-tunnel")).body as { operations: Json[] };
+  assert.deepEqual(
+    operations.map(({ tunnel_name, kind, status }) => [tunnel_name, kind, status]),
+    [
+      ["bar-tunnel", "delete", "succeeded"],
+      ["bar-tunnel", "provision", "succeeded"],
+      ["bar-tunnel", "provision", "stalled"],
+    ],
+  );
+});
+
 test("tried again, it changes nothing and is proven anew", async () => {
   const operation = await ended(await ask("POST", `${TUNNEL}/retry`));
   const { create, update, delete: deleted } = operation["changes"] as Record<string, number>;
@@ -162,11 +208,17 @@ test("tried again, it changes nothing and is proven anew", async () => {
   );
 });
 
-test("deleted, nothing of it is left: no unit, token, tunnel, record or stack", async () => {
+test("deleted while it is disconnected, nothing of it is left: no unit, token, tunnel, record or stack", async () => {
   const account_id = world.platform.cloudflare.accountId;
   const zone_id = world.platform.cloudflare.zoneId;
   assert.match(await world.sandbox.pulumi("stack", "ls", "--json"), /"tunnel\.shop"/);
-  const operation = await ended(await ask("DELETE", TUNNEL));
+  await world.host.ok("systemctl stop cloudflared-shop-tunnel");
+  const asked = await ask("DELETE", TUNNEL);
+  const twice = await ask("DELETE", TUNNEL);
+  assert.equal(twice.headers.get("location"), asked.headers.get("location"), "asked for twice, it is one deletion");
+  const restart = await ask("POST", `${TUNNEL}/restart`);
+  assert.deepEqual([restart.status, restart.body["type"]], [409, "/problems/TunnelIsDeleted"]);
+  const operation = await ended(asked);
   assert.deepEqual([operation["kind"], operation["status"]], ["delete", "succeeded"], JSON.stringify(operation));
 
   assert.equal(await world.host.ok(`ls -d ${UNIT} ${TOKEN} 2>/dev/null | wc -l`), "0");
