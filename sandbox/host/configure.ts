@@ -38,6 +38,8 @@ export async function configureHost(
   const ids: Ids = { user: readIds(join(root, "etc/passwd")), group: readIds(join(root, "etc/group")) };
   makeDirectory(join(root, "etc/pgbouncer/tenants.d"), 0o750, 0, idOf(ids.group, "postgres"));
   for (const file of files) writeHostFile(root, file, ids);
+  // PostgreSQL has the first password again at every start: one that was rotated is of no use any more.
+  rmSync(join(root, "etc/odoosaas/owner-password"), { force: true });
   for (const program of ["pg_dump", "pg_restore", "psql"]) {
     // In front of Debian's own, which are too old for the server.
     const link = join(root, "usr/local/bin", program);
