@@ -1,5 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Command } from "commander";
 import { PROJECT } from "../../components/settings/stack-config.ts";
@@ -52,7 +62,7 @@ export function passphraseRotation(rotate: Command, session: Session): void {
         throw new CliError("These stacks are encrypted by a key service: rotate the key there.");
       const next = nextPassphraseFile(file.path);
       removeUnfinished(file.path);
-      const resumed = await placeNext(next, options);
+      const resumed = await placeNext(next, file.path, options);
       const exchange = { command: pulumi.command, env, next };
 
       const hold = new QueueHold(session, options.keepPaused === true);
@@ -75,8 +85,8 @@ export function passphraseRotation(rotate: Command, session: Session): void {
     });
 }
 
-/** Puts the new passphrase in its place, as a whole. True when it was there: an earlier command was interrupted. */
-async function placeNext(next: string, options: Options): Promise<boolean> {
+/** Puts the new passphrase in its place, as a whole, for whoever may read the present one. True when it was there: an earlier command was interrupted. */
+async function placeNext(next: string, present: string, options: Options): Promise<boolean> {
   if (existsSync(next)) {
     if (options.from !== undefined && (await drawn(options)) !== readFileSync(next, "utf8").trim())
       throw new CliError(
@@ -87,6 +97,9 @@ async function placeNext(next: string, options: Options): Promise<boolean> {
   const unfinished = `${next}.${process.pid}`;
   try {
     writeFileSync(unfinished, `${await drawn(options)}\n`, { mode: 0o600 });
+    const { uid, gid, mode } = statSync(present);
+    chownSync(unfinished, uid, gid);
+    chmodSync(unfinished, mode & 0o777);
     linkSync(unfinished, next); // fails when another command has been quicker
   } finally {
     rmSync(unfinished, { force: true });
