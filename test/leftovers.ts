@@ -1,6 +1,6 @@
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
 /** Set in the environment of all that a run starts, and inherited by what that starts. */
@@ -8,6 +8,12 @@ const MARK = "ODOO_TENANTS_TEST_RUN";
 
 /** Node's own, for whoever comes next. */
 const COMPILE_CACHE = "node-compile-cache";
+
+/** What PostgreSQL's initdb made for all servers of the run (postgres.ts). */
+const CLUSTER = "cluster";
+
+/** Where postgres.ts keeps servers' data, under names that begin with the temporary folder's. */
+const MEMORY = "/dev/shm";
 
 /** What tests may leave on the machine. What was there before is not theirs. */
 export class Leftovers {
@@ -33,10 +39,11 @@ export class Leftovers {
   static watch(withHost: boolean): Leftovers {
     const mark = `${process.pid}-${Date.now()}`;
     const temporary = mkdtempSync(join(tmpdir(), "tests-"));
-    chmodSync(temporary, 0o711); // test servers of other users have their folders in it
+    chmodSync(temporary, 0o755); // PostgreSQL and other users' servers have their folders in it
     process.env[MARK] = mark;
     const leftovers = new Leftovers(mark, temporary, withHost ? seen : () => []);
     process.env["TMPDIR"] = temporary;
+    process.env["ODOO_TENANTS_TEST_CLUSTER"] = join(temporary, CLUSTER);
     return leftovers;
   }
 
@@ -45,7 +52,10 @@ export class Leftovers {
     const deadline = Date.now() + withinMs;
     for (;;) {
       const processes = this.#processes().map((pid) => `process ${pid}: ${commandLine(pid)}`);
-      const files = list(this.#temporary).filter((name) => name !== COMPILE_CACHE);
+      const files = [
+        ...list(this.#temporary).filter((name) => ![COMPILE_CACHE, CLUSTER].includes(name)),
+        ...this.#inMemory(),
+      ];
       const left = [
         ...processes,
         ...files.map((name) => `temporary file ${name}`),
@@ -62,9 +72,14 @@ export class Leftovers {
       for (const pid of this.#processes()) process.kill(pid, signal);
       for (let tries = 0; tries < 50 && this.#processes().length > 0; tries += 1) await setTimeout(200);
     }
+    for (const name of this.#inMemory()) rmSync(join(MEMORY, name), { recursive: true, force: true });
     rmSync(this.#temporary, { recursive: true, force: true });
     if (this.#outer === undefined) delete process.env["TMPDIR"];
     else process.env["TMPDIR"] = this.#outer;
+  }
+
+  #inMemory(): string[] {
+    return list(MEMORY).filter((name) => name.startsWith(basename(this.#temporary)));
   }
 
   #processes(): number[] {
