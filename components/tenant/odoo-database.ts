@@ -69,8 +69,11 @@ export function odooDatabaseCommand({ platformId, host, postgres, templateRole }
   });
 }
 
+/** Of the database alone, without the way to its host. */
+export type OdooDatabaseSettings = Omit<OdooDatabaseArgs, "sshPrivateKey" | "place">;
+
 /** What odooDatabaseCommand's `up` is told. Holds secrets. */
-export function odooDatabaseVariables(args: Omit<OdooDatabaseArgs, "sshPrivateKey" | "place">): Record<string, string> {
+export function odooDatabaseVariables(args: OdooDatabaseSettings): Record<string, string> {
   return {
     SUBDOMAIN: args.subdomain,
     ROLE_PASSWORD: args.rolePassword,

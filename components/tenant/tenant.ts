@@ -11,10 +11,11 @@ import {
 import type { TenantSettings } from "../settings/tenant-settings.ts";
 import { TunnelConnector } from "./connector.ts";
 import { TenantDatabase } from "./database.ts";
-import { hostname, ownershipMark } from "./names.ts";
+import { ownershipMark } from "./names.ts";
 import { OdooDatabase, odooPlace } from "./odoo-database.ts";
+import { odooSettings } from "./odoo-settings.ts";
 import { OperatorScript } from "./operator-script.ts";
-import { derivePassword, deriveSecret, deriveTunnelSecret } from "./secrets.ts";
+import { deriveTunnelSecret } from "./secrets.ts";
 import { TenantTunnel } from "./tunnel.ts";
 
 /** What exists already under the tenant's derived names and is ours; the caller has proven that. */
@@ -60,14 +61,9 @@ export class Tenant extends pulumi.ComponentResource {
     const parent = this;
     const { subdomain, suspended } = tenant;
     const { host, plan } = placeOf(platform, tenant);
-    const port = tenant.port ?? host.odoo.port;
+    const settings = odooSettings(platform, tenant, { host, plan });
+    const { port, rolePassword, baseUrl } = settings;
     const sshPrivateKey = pulumi.secret(platform.sshPrivateKey);
-    const rolePassword = derivePassword(
-      platform.masterKey,
-      subdomain,
-      "postgres-role",
-      tenant.secretGeneration.postgresRole,
-    );
 
     const database = new TenantDatabase(
       `${name}-db`,
@@ -112,25 +108,7 @@ export class Tenant extends pulumi.ComponentResource {
 
     const odoo = new OdooDatabase(
       `${name}-odoo`,
-      {
-        subdomain,
-        place: odooPlace(platform, host),
-        port,
-        sshPrivateKey,
-        rolePassword,
-        modules: [...new Set([...(platform.template?.modules ?? ["base", "web"]), ...plan.modules])],
-        admin: {
-          login: tenant.adminEmail,
-          password: derivePassword(platform.masterKey, subdomain, "odoo-admin"),
-          salt: deriveSecret(platform.masterKey, subdomain, "odoo-admin-salt").subarray(0, 16),
-        },
-        baseUrl: publicUrl(platform, hostname(subdomain, platform.domain)),
-        customDomains: tenant.customDomains,
-        companyName: tenant.companyName,
-        language: tenant.language,
-        country: tenant.country,
-        suspended,
-      },
+      { ...settings, place: odooPlace(platform, host), sshPrivateKey },
       { parent, dependsOn: database.ready },
     );
 
@@ -142,7 +120,7 @@ export class Tenant extends pulumi.ComponentResource {
           sshPrivateKey,
           script: platform.createTenantScript,
           subdomain,
-          url: publicUrl(platform, hostname(subdomain, platform.domain)),
+          url: baseUrl,
           plan: tenant.plan,
           port,
           adminEmail: tenant.adminEmail,
