@@ -125,7 +125,12 @@ test("a pause with an end goes off by itself, and does not shorten one without",
   const pause = (seconds?: number): Promise<void> => db.transaction((tx) => queue.pauseAll(tx, true, seconds));
   await pause(0.2);
   assert.equal(await queue.isPaused(), true);
-  await until("its end", () => queue.isPaused(), (paused) => !paused, 10_000);
+  await until(
+    "its end",
+    () => queue.isPaused(),
+    (paused) => !paused,
+    10_000,
+  );
   await pause(60);
   assert.ok((await queue.pause())?.endsAt instanceof Date);
   await pause();
