@@ -6,7 +6,7 @@ import { publicKeyLine } from "../../../components/host/host-commands.ts";
 import { withAdministratorsKey } from "../../../sandbox/lifecycle/administrator.ts";
 import { projectDirectory } from "../../../sandbox/lifecycle/project.ts";
 import { startWorld, type World } from "../world.ts";
-import { opensPostgres, retried, rotateCli, withNewSessions } from "./rotating.ts";
+import { opensPostgres, retried, rotateCli } from "./rotating.ts";
 import { whileVisited } from "./while-visited.ts";
 
 // What the platform itself logs in with is exchanged while visitors come.
@@ -19,17 +19,13 @@ after(() => world?.close());
 
 const PROD = ["-s", "organization/odoosaas/prod"];
 
-test("the password of the host's own role is exchanged while visitors come and Odoo lists its databases", async () => {
+test("the password of the host's own role is exchanged while visitors come", async () => {
   const old = world.sandbox.secrets.postgresRoles.odoo_h105;
-  const visitors: string[] = [];
-  const sessions = await withNewSessions(world, "postgres", async () => {
-    const { bad } = await whileVisited(world, ["acme"], async () => {
-      await rotateCli(world, ["host", "105"]);
-    });
-    visitors.push(...bad);
+  const { bad, visits } = await whileVisited(world, ["acme"], async () => {
+    for (let times = 0; times < 3; times += 1) await rotateCli(world, ["host", "105"]);
   });
-  assert.deepEqual(visitors, []);
-  assert.deepEqual(sessions.bad, [], `${sessions.served} sessions were served`);
+  assert.deepEqual(bad, [], `of ${visits} visits`);
+  assert.ok(visits > 20, `${visits} visits`);
   assert.equal(await opensPostgres(world, "odoo_h105", old), false);
   const now = await world.host.ok("cat /etc/odoosaas/owner-password");
   assert.equal(await opensPostgres(world, "odoo_h105", now), true);
