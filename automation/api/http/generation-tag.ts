@@ -2,9 +2,9 @@ import type { Tenant } from "../../tenants/tenant.ts";
 import { ApiError } from "../problem.ts";
 
 /**
- * The entity tag of a tenant, or of a container's own tunnel: the generation of its wish, and when anything of the row last changed. The second part keeps
- * caches honest while the state moves on; a change is held to the first part only, because what was merely observed
- * meanwhile is no reason to refuse it.
+ * The entity tag of a tenant, or of a container's own tunnel: the generation of its wish, and when anything of the row
+ * last changed. The second part keeps caches honest while the state moves on; a change is held to the first part only,
+ * because what was merely observed meanwhile is no reason to refuse it.
  */
 export function generationTag(tenant: Pick<Tenant, "generation" | "updatedAt">): string {
   return `"${tenant.generation}.${tenant.updatedAt.getTime().toString(36)}"`;

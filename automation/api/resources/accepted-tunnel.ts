@@ -5,21 +5,13 @@ import type { ApiDeps } from "../deps.ts";
 import type { Call } from "../http/endpoint.ts";
 import { ApiError } from "../problem.ts";
 import { knownTunnel, ofStandalone } from "../tunnels/tunnel-lookup.ts";
-import { awaited, goingOn, preferenceApplied, refuseFailed } from "./accepted.ts";
+import { acceptedAs, awaited, goingOn, preferenceApplied, refuseFailed } from "./accepted.ts";
 import { linkOf, OperationLink } from "./operation-shapes.ts";
 import { TunnelBody, tunnelBody } from "./tunnel-shapes.ts";
 
 const ChangedTunnel = z.object({ success: z.literal(true), tunnel: TunnelBody, operation: OperationLink });
 
-/** As an accepted change of a tenant is answered (`acceptedResponses`). */
-export const changedResponses = {
-  200: { description: "Done.", schema: ChangedTunnel, headers: ["ETag", "Preference-Applied"] },
-  202: {
-    description: "Under way: Location is the operation's URL. Ask it, stream its events, or send `Prefer: wait=N`.",
-    schema: ChangedTunnel,
-    headers: ["Location", "ETag", "Preference-Applied"],
-  },
-} as const;
+export const changedResponses = acceptedAs(ChangedTunnel);
 
 type Answer<S extends number> = { status: S; body: z.input<typeof ChangedTunnel>; headers: Record<string, string> };
 

@@ -18,14 +18,18 @@ export const AcceptedBody = z
   .meta({ id: "Accepted" });
 
 /** The two ways an accepted change is answered: already done (or nothing to do), and under way. */
-export const acceptedResponses = {
-  200: { description: "Done.", schema: AcceptedBody, headers: ["ETag", "Preference-Applied"] },
-  202: {
-    description: "Under way: Location is the operation's URL. Ask it, stream its events, or send `Prefer: wait=N`.",
-    schema: AcceptedBody,
-    headers: ["Location", "ETag", "Preference-Applied"],
-  },
-} as const;
+export function acceptedAs<S extends z.ZodType>(schema: S) {
+  return {
+    200: { description: "Done.", schema, headers: ["ETag", "Preference-Applied"] },
+    202: {
+      description: "Under way: Location is the operation's URL. Ask it, stream its events, or send `Prefer: wait=N`.",
+      schema,
+      headers: ["Location", "ETag", "Preference-Applied"],
+    },
+  } as const;
+}
+
+export const acceptedResponses = acceptedAs(AcceptedBody);
 
 type Answer<S extends number> = { status: S; body: z.input<typeof AcceptedBody>; headers: Record<string, string> };
 

@@ -1,5 +1,5 @@
 import { Priority } from "../../queue/queue.ts";
-import type { TunnelOptions } from "../../tunnels/standalone-tunnels.ts";
+import type { AcceptedTunnel, TunnelOptions } from "../../tunnels/standalone-tunnels.ts";
 import type { ApiDeps } from "../deps.ts";
 import { bind, type BoundEndpoint, type Call, endpoint } from "../http/endpoint.ts";
 import { acceptTunnelOnce, answerTunnel, changedResponses, standaloneName } from "./accepted-tunnel.ts";
@@ -43,32 +43,34 @@ export const tunnelActionEndpoints = [retry, unlock, rotate];
 
 export function tunnelActionRoutes(deps: ApiDeps): BoundEndpoint[] {
   const { standaloneTunnels } = deps;
-  const named = (id: string, verb: string): Promise<string> =>
-    standaloneName(deps, id, (tenantId) => `Do it with the tenant: POST /api/tenants/${tenantId}/${verb}`);
+  const carriedOut = async (
+    call: Pick<Call, "acceptance" | "waitSeconds" | "signal" | "req">,
+    nameOrId: string,
+    verb: string,
+    change: (name: string, options: TunnelOptions) => Promise<AcceptedTunnel>,
+  ): ReturnType<typeof answerTunnel> => {
+    const name = await standaloneName(
+      deps,
+      nameOrId,
+      (tenantId) => `Do it with the tenant: POST /api/tenants/${tenantId}/${verb}`,
+    );
+    const accepted = await acceptTunnelOnce(call, deps, (once) => change(name, { ...once, ...urgent(call) }));
+    return answerTunnel(accepted, call, deps);
+  };
   return [
-    bind(retry, async (call) => {
-      const name = await named(call.params.id, "retry");
-      const accepted = await acceptTunnelOnce(call, deps, (once) =>
-        standaloneTunnels.retry(name, call.by, { ...once, ...urgent(call) }),
-      );
-      return answerTunnel(accepted, call, deps);
-    }),
+    bind(retry, (call) =>
+      carriedOut(call, call.params.id, "retry", (name, options) => standaloneTunnels.retry(name, call.by, options)),
+    ),
 
-    bind(unlock, async (call) => {
-      const name = await named(call.params.id, "unlock");
-      const accepted = await acceptTunnelOnce(call, deps, (once) =>
-        standaloneTunnels.retry(name, call.by, { ...once, ...urgent(call), unlock: true }),
-      );
-      return answerTunnel(accepted, call, deps);
-    }),
+    bind(unlock, (call) =>
+      carriedOut(call, call.params.id, "unlock", (name, options) =>
+        standaloneTunnels.retry(name, call.by, { ...options, unlock: true }),
+      ),
+    ),
 
-    bind(rotate, async (call) => {
-      const name = await named(call.params.id, "rotate");
-      const accepted = await acceptTunnelOnce(call, deps, (once) =>
-        standaloneTunnels.rotate(name, call.by, { ...once, ...urgent(call) }),
-      );
-      return answerTunnel(accepted, call, deps);
-    }),
+    bind(rotate, (call) =>
+      carriedOut(call, call.params.id, "rotate", (name, options) => standaloneTunnels.rotate(name, call.by, options)),
+    ),
   ];
 }
 

@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { RESERVED } from "../../../automation/cloudflare/call-counts.ts";
 import { until } from "../../until.ts";
 import { startWorld, type World } from "../world.ts";
-import { tenantRow } from "./effects.ts";
+import { requestTenant, tenantRow } from "./effects.ts";
 import { callsMade, door } from "./emulator-doors.ts";
 import { startWorkerProcess, type WorkerProcess } from "./worker-process.ts";
 
@@ -27,15 +27,6 @@ async function restartWorkers(count: number, settings: Record<string, string>): 
   workers = [];
   for (let n = 0; n < count; n += 1)
     workers.push(await startWorkerProcess(world, { SWEEP_SECONDS: "1", ENGINE_PARALLELISM: "2", ...settings }));
-}
-
-async function request(subdomain: string): Promise<void> {
-  const { status, body } = await world.api("POST", "/api/tenants", {
-    subdomain,
-    plan_type: "starter",
-    customer_email: `owner@${subdomain}.example`,
-  });
-  assert.equal(status, 202, JSON.stringify(body));
 }
 
 async function act(subdomain: string, method: string, action: string, body: object = {}): Promise<void> {
@@ -70,7 +61,7 @@ function delays(): number {
 test("each step of a tenant's life costs the budget what it calls, and reserves no less before it begins", async () => {
   await restartWorkers(1, {});
   const life: [keyof typeof RESERVED, string, () => Promise<void>][] = [
-    ["provision", "active", () => request("counted")],
+    ["provision", "active", () => requestTenant(world, "counted")],
     ["update", "active", () => act("counted", "PATCH", "", { plan_type: "business" })],
     ["suspend", "suspended", () => act("counted", "POST", "/suspend")],
     ["resume", "active", () => act("counted", "POST", "/resume")],
@@ -115,7 +106,7 @@ test("at the limit two workers slow down: no tenant fails, and Cloudflare never 
   await door(world, "PUT", "/__limit", { requests: LIMIT, windowSeconds: WINDOW_SECONDS });
   const since = new Date();
   const names = Array.from({ length: 8 }, (_, n) => `slow-${n}`);
-  await Promise.all(names.map(request));
+  await Promise.all(names.map((name) => requestTenant(world, name)));
   await Promise.all(names.map((name) => untilConverged(name, "active")));
 
   const { refused } = await door<{ refused: number }>(world, "GET", "/__limit");
@@ -138,7 +129,11 @@ test("while Cloudflare blocks every call all wait, new tenants and old, and go o
   await world.cloudflare.zones.list(); // a token that has not called is not blocked
   await door(world, "POST", "/__limit/block", { seconds: 25 });
   const since = new Date();
-  await Promise.all([request("blocked-0"), request("blocked-1"), act("slow-0", "POST", "/suspend")]);
+  await Promise.all([
+    requestTenant(world, "blocked-0"),
+    requestTenant(world, "blocked-1"),
+    act("slow-0", "POST", "/suspend"),
+  ]);
   const waiting = await until(
     "a new tenant to wait",
     () => tenantRow(world, "blocked-0"),

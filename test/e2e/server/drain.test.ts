@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { until } from "../../until.ts";
 import { startWorld, type World } from "../world.ts";
-import { assertAuditHolds, presence, tenantRow, wholeTenant } from "./effects.ts";
+import { assertAuditHolds, presence, requestTenant, tenantRow, wholeTenant } from "./effects.ts";
 import { door } from "./emulator-doors.ts";
 import { processesOf, startWorkerProcess, type WorkerProcess } from "./worker-process.ts";
 
@@ -23,20 +23,11 @@ async function start(settings: Record<string, string>): Promise<WorkerProcess> {
   return worker;
 }
 
-async function request(subdomain: string): Promise<void> {
-  const { status } = await world.api("POST", "/api/tenants", {
-    subdomain,
-    plan_type: "starter",
-    customer_email: `owner@${subdomain}.example`,
-  });
-  assert.equal(status, 202);
-}
-
 /** Makes a tenant whose tunnel takes so long at Cloudflare, and stops the worker while it waits for that. */
 async function stoppedAtTheTunnel(worker: WorkerProcess, subdomain: string, ms: number): Promise<void> {
   const slow = { method: "POST", path: "/accounts/*/cfd_tunnel", times: 1, effect: { kind: "latency", ms } };
   await door(world, "POST", "/__faults", slow);
-  await request(subdomain);
+  await requestTenant(world, subdomain);
   await until(
     "the tunnel to be asked for",
     async () =>
@@ -81,7 +72,7 @@ test("a worker that is told to stop ends what it has begun, and begins nothing m
     (lines) => lines.some(({ msg }) => typeof msg === "string" && msg.startsWith("stopping")),
     40_000,
   );
-  await request("too-late");
+  await requestTenant(world, "too-late");
   await stopped;
   assert.deepEqual(await presence(world, "patient"), wholeTenant("active"));
   assert.deepEqual(

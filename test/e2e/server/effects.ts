@@ -17,6 +17,16 @@ export interface TenantRow {
   observed_generation: number;
 }
 
+/** Asks the API for a tenant of the starter plan. */
+export async function requestTenant(world: World, subdomain: string): Promise<void> {
+  const { status, body } = await world.api("POST", "/api/tenants", {
+    subdomain,
+    plan_type: "starter",
+    customer_email: `owner@${subdomain}.example`,
+  });
+  assert.equal(status, 202, JSON.stringify(body));
+}
+
 /** The newest tenant of that name, a deleted one included. */
 export async function tenantRow(world: World, subdomain: string): Promise<TenantRow | undefined> {
   const [row] = await world.sql<TenantRow>(

@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { until } from "../../until.ts";
 import { startWorld, type World } from "../world.ts";
-import { assertAuditHolds, presence, tenantRow, wholeTenant } from "./effects.ts";
+import { assertAuditHolds, presence, requestTenant, tenantRow, wholeTenant } from "./effects.ts";
 import { processesOf, signalIfThere, startWorkerProcess, type WorkerProcess } from "./worker-process.ts";
 
 // A worker that is frozen in the middle of an update (a paused machine, a stopped process) until another has its work,
@@ -25,15 +25,6 @@ async function start(host?: string): Promise<WorkerProcess> {
   const worker = await startWorkerProcess(world, {}, host);
   workers.push(worker);
   return worker;
-}
-
-async function request(subdomain: string): Promise<void> {
-  const { status } = await world.api("POST", "/api/tenants", {
-    subdomain,
-    plan_type: "starter",
-    customer_email: `owner@${subdomain}.example`,
-  });
-  assert.equal(status, 202);
 }
 
 async function untilActive(subdomain: string, by: WorkerProcess): Promise<void> {
@@ -87,7 +78,7 @@ for (const { subdomain, what, all, host } of [
 ]) {
   test(`frozen until another has taken over, ${what}: it awakes without a right, and goes on with others`, async (t) => {
     const sleeper = await start();
-    await request(subdomain);
+    await requestTenant(world, subdomain);
     await until(
       "the script in Odoo's host to run",
       async () =>
@@ -133,7 +124,7 @@ for (const { subdomain, what, all, host } of [
     assert.deepEqual(await everything(subdomain), before_);
 
     await other.stop();
-    await request(`${subdomain}-2`);
+    await requestTenant(world, `${subdomain}-2`);
     await untilActive(`${subdomain}-2`, sleeper);
     const id = (await tenantRow(world, subdomain))?.id;
     assert.equal((await world.api("POST", `/api/tenants/${id}/suspend`, {})).status, 202);

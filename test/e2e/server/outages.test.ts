@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { until } from "../../until.ts";
 import { startWorld, type World } from "../world.ts";
+import { requestTenant } from "./effects.ts";
 
 // What is wrong around the server: each time a paying customer's tenant waits with a reason an operator can act on,
 // nothing half-made is in the way, and after correction the same tenant converges.
@@ -34,15 +35,6 @@ async function tunnelsOf(subdomain: string): Promise<string[]> {
     is_deleted: false,
   });
   return tunnels.result.map(({ id }) => id ?? "");
-}
-
-async function request(subdomain: string): Promise<void> {
-  const { status, body } = await world.api("POST", "/api/tenants", {
-    subdomain,
-    plan_type: "starter",
-    customer_email: `owner@${subdomain}.example`,
-  });
-  assert.equal(status, 202, JSON.stringify(body));
 }
 
 async function untilReason(subdomain: string, reason: string): Promise<Tenant> {
@@ -85,7 +77,7 @@ async function fault(rule: object): Promise<() => Promise<void>> {
 
 test("a tunnel is made, and the answer is lost", async () => {
   await fault({ method: "POST", path: "/accounts/*/cfd_tunnel", times: 1, effect: { kind: "lostResponse" } });
-  await request("lost-tunnel");
+  await requestTenant(world, "lost-tunnel");
   lostTunnel = await until(
     "the tunnel",
     () => tunnelsOf("lost-tunnel"),
@@ -95,7 +87,7 @@ test("a tunnel is made, and the answer is lost", async () => {
 
 test("a record whose answer was lost is found and adopted", async () => {
   await fault({ method: "POST", path: "/zones/*/dns_records", times: 1, effect: { kind: "lostResponse" } });
-  await request("lost-record");
+  await requestTenant(world, "lost-record");
   await untilServed("lost-record", false);
   const records = await world.cloudflare.dns.records.list({ zone_id: world.platform.cloudflare.zoneId });
   assert.equal(records.result.filter((record) => record.name === "lost-record.odoo.localhost").length, 1);
@@ -103,7 +95,7 @@ test("a record whose answer was lost is found and adopted", async () => {
 
 test("a Cloudflare token without a permission stops the tenant, naming the permissions", async () => {
   const end = await fault({ method: "POST", path: "/zones/*/dns_records", effect: { kind: "status", status: 403 } });
-  await request("no-permission");
+  await requestTenant(world, "no-permission");
   await untilReason("no-permission", "cloudflare-refused");
   await end();
   await untilServed("no-permission", true);
@@ -113,7 +105,7 @@ test("a host that shows another SSH key is sent nothing, and a tenant waits for 
   await world.host.ok(
     "cp -a /etc/ssh /etc/ssh.kept && rm /etc/ssh/ssh_host_ed25519_key* && ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key && systemctl reload ssh",
   );
-  await request("other-key");
+  await requestTenant(world, "other-key");
   const seen = await untilReason("other-key", "host-key-changed");
   assert.equal(seen.state, "stalled");
   assert.equal(await world.host.ok("find /etc/cloudflared /etc/pgbouncer/tenants.d -name '*other-key*'"), "");
@@ -123,7 +115,7 @@ test("a host that shows another SSH key is sent nothing, and a tenant waits for 
 
 test("a host that does not answer delays the tenant, who follows by itself", async () => {
   await world.host.ok("systemctl stop ssh.service ssh.socket");
-  await request("no-host");
+  await requestTenant(world, "no-host");
   await untilReason("no-host", "host-unreachable");
   await world.host.ok("systemctl start ssh.service");
   await untilServed("no-host", false);
@@ -131,7 +123,7 @@ test("a host that does not answer delays the tenant, who follows by itself", asy
 
 test("a wrong PostgreSQL password stops the tenant, naming the setting", async () => {
   await world.sql("alter role platform_admin password 'another'");
-  await request("no-password");
+  await requestTenant(world, "no-password");
   const seen = await untilReason("no-password", "postgres-login-refused");
   assert.doesNotMatch(JSON.stringify(seen), new RegExp(world.platform.postgresPassword));
   await world.sql(`alter role platform_admin password '${world.platform.postgresPassword}'`);
@@ -146,7 +138,7 @@ test("a tunnel of somebody else's under the tenant's name is refused at once and
     config_src: "cloudflare",
     tunnel_secret: Buffer.alloc(32, 7).toString("base64"),
   });
-  await request("theirs");
+  await requestTenant(world, "theirs");
   const seen = await untilReason("theirs", "name-taken");
   assert.match(seen.state_detail ?? "", /theirs-tunnel/);
   const still = await world.cloudflare.zeroTrust.tunnels.cloudflared.get(theirs.id ?? "", { account_id: accountId });
