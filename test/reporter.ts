@@ -8,7 +8,7 @@ export class Report {
   #counts = { passed: 0, failed: 0, skipped: 0 };
   #files = new Map<string, FileRun>();
   #durations: { name: string; ms: number }[] = [];
-  #failures: string[] = [];
+  #failures: { title: string; detail: string }[] = [];
   #skips = new Map<string, number>();
   #eachTest = false;
   readonly #print: (line: string) => void;
@@ -54,7 +54,7 @@ export class Report {
   /** Something other than a test that makes the run fail. */
   fail(title: string, detail = ""): void {
     this.#counts.failed += 1;
-    this.#failures.push(title);
+    this.#failures.push({ title, detail });
     this.#print(`  ${styleText("red", `✗ ${title}`)}`);
     if (detail !== "") this.#print(indent(detail, 6));
   }
@@ -91,7 +91,12 @@ export class Report {
     const slowest = this.#durations.toSorted((a, b) => b.ms - a.ms).slice(0, 5);
     if (slowest.length > 0) this.#print(`slowest:\n${slowest.map((t) => `  ${duration(t.ms)}  ${t.name}`).join("\n")}`);
     if (passed + failed + skipped === 0) this.#print(styleText("red", "no test was run"));
-    if (failed > 0) this.#print(`failed:\n${this.#failures.map((name) => styleText("red", `  ✗ ${name}`)).join("\n")}`);
+    if (failed > 0) this.#print("failed:");
+    // With the reason once more: a service that runs tests may keep only the end of a long log.
+    for (const { title, detail } of this.#failures) {
+      this.#print(styleText("red", `  ✗ ${title}`));
+      if (detail !== "") this.#print(indent(firstLines(detail, 15), 6));
+    }
     this.#print(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
     return failed > 0 || passed + skipped === 0 ? 1 : 0;
   }
@@ -194,6 +199,13 @@ export function duration(ms: number): string {
 
 function indent(text: string, by: number): string {
   return text.replaceAll(/^(?=.)/gm, " ".repeat(by));
+}
+
+function firstLines(text: string, count: number): string {
+  const lines = text.split("\n");
+  return lines.length <= count
+    ? text
+    : `${lines.slice(0, count).join("\n")}\n(${lines.length - count} lines more above)`;
 }
 
 function lastLines(text: string, count: number): string {

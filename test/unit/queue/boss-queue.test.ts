@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, before, beforeEach, test } from "node:test";
 import { Database } from "../../../automation/db/database.ts";
 import { migrate } from "../../../automation/db/migrate.ts";
 import { BossQueue } from "../../../automation/queue/boss-queue.ts";
@@ -23,6 +23,13 @@ after(async () => {
   await queue?.stop(1_000);
   await db?.end();
   await postgres?.stop();
+});
+
+/** What a test before has left in the queue, or due, is none of the next one's. */
+beforeEach(async () => {
+  await db.query("delete from pgboss.job");
+  await db.query("delete from standalone_tunnels");
+  await db.query("delete from tenant_deployments");
 });
 
 test("work is queued with its cause or not at all, and only once while it waits", async (t) => {
@@ -165,7 +172,6 @@ test("while all work is paused nothing is handed out, and the sweep finds it aft
 });
 
 test("a container's own tunnel is worked on beside the tenant of its number, in its host's share, and swept likewise", async (t) => {
-  await db.query("update tenant_deployments set observed_generation = generation");
   const { rows } = await db.query<{ id: number }>(
     "insert into standalone_tunnels (subscription_id, container_id, local_port, label) values ('sub_q', 105, 80, 'queued-shop') returning id",
   );
@@ -202,7 +208,6 @@ test("a container's own tunnel is worked on beside the tenant of its number, in 
 });
 
 test("a sweep queues what is due: not the converged, paused, stalled, waiting, deleted or leased", async () => {
-  await db.query("update tenant_deployments set observed_generation = generation");
   const due = await tenant();
   const changes = [
     "observed_generation = generation",
@@ -222,8 +227,6 @@ test("a sweep queues what is due: not the converged, paused, stalled, waiting, d
 });
 
 test("the sweep lets customers who wait to be let in go before all else that is due", async () => {
-  await db.query("update tenant_deployments set observed_generation = generation");
-  await db.query("delete from pgboss.job");
   const ids = [await tenant(), await tenant(), await tenant(), await tenant()];
   const [changed, resumed, fresh, leaving] = ids;
   await db.query("update tenant_deployments set ready_at = now(), converged_state = 'active' where id = any($1)", [

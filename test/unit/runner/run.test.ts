@@ -29,6 +29,8 @@ test("a failure is shown with its file, its group, its difference and its place"
   assert.match(text, /4 !== 5/);
   assert.match(text, /\(test\/unit\/a\.test\.ts:\d+:\d+\)/);
   assert.doesNotMatch(text, /\(node:/);
+  // And at the end once more, where a service that keeps only the last lines of a log shows it.
+  assert.match(text, /\nfailed:\n +✗ [^\n]*two and two[^]*4 !== 5[^]*\n1 passed, 1 failed\s*$/);
 });
 
 test("a failure inside a test counts once", async (t) => {
