@@ -1,4 +1,5 @@
 import type { Queryable, Transaction } from "../db/database.ts";
+import { storedJson } from "../db/stored-text.ts";
 import { currentTraceparent } from "../telemetry/spans.ts";
 import type { StripeEvent, Subject } from "./event.ts";
 
@@ -43,7 +44,7 @@ export async function storeEvent(
     event.livemode,
     event.created,
     ignored ? null : subject.id,
-    storable(body),
+    storedBody(body),
     ignored ? "ignored" : null,
     ignored ? subject.because : null,
     currentTraceparent(),
@@ -51,12 +52,9 @@ export async function storeEvent(
   return rowCount > 0;
 }
 
-/** PostgreSQL's jsonb has no U+0000; an event must not bounce for days because a customer's name holds one. */
-function storable(body: string): string {
-  if (!body.includes("\\u0000")) return body;
-  return JSON.stringify(JSON.parse(body), (_key, value: unknown) =>
-    typeof value === "string" ? value.replaceAll("\0", "") : value,
-  );
+/** An event must not bounce for days because a customer's name holds what the database does not. */
+function storedBody(body: string): string {
+  return /\\u(0000|d[89a-f])/i.test(body) ? storedJson(JSON.parse(body)) : body;
 }
 
 const FIND = `

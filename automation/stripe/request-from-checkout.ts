@@ -126,8 +126,11 @@ function customField(session: Stripe.Checkout.Session | undefined): string | nul
   return field?.text?.value ?? field?.dropdown?.value ?? field?.numeric?.value;
 }
 
-/** Control characters are nobody's name, and PostgreSQL refuses the first of them. */
+/** Control characters are nobody's name, and PostgreSQL refuses the first of them, and halves of surrogate pairs. */
 function text(value: string | null | undefined): string | undefined {
-  const trimmed = value?.replaceAll(/\p{Cc}/gu, " ").trim();
+  const trimmed = value
+    ?.toWellFormed()
+    .replaceAll(/\p{Cc}/gu, " ")
+    .trim();
   return trimmed === "" ? undefined : trimmed;
 }

@@ -1,6 +1,7 @@
 import type { CloudflareBudget } from "../cloudflare/budget.ts";
 import { UNTOLD_PAUSE_MS } from "../cloudflare/metered-fetch.ts";
 import type { Database } from "../db/database.ts";
+import { storedText } from "../db/stored-text.ts";
 import { EngineFailure } from "../engine/engine.ts";
 import { checkLease, type Lease } from "./lease.ts";
 import { finishOperation, insertOperation, waitingOperation } from "./operation-rows.ts";
@@ -47,7 +48,13 @@ export async function recordInterruption(
   const result = error instanceof EngineFailure ? error.result : undefined;
   await db.transaction(async (tx) => {
     await checkLease(tx, lease);
-    await tx.query(SET_DELAYED(lease.table), [lease.id, step.during, reason, detail.slice(0, 2_000), retryInMs]);
+    await tx.query(SET_DELAYED(lease.table), [
+      lease.id,
+      step.during,
+      reason,
+      storedText(detail.slice(0, 2_000)),
+      retryInMs,
+    ]);
     await finishOperation(tx, {
       id: operation.id,
       status: "superseded",

@@ -1,4 +1,5 @@
 import type { Queryable } from "../db/database.ts";
+import { storedJson, storedText } from "../db/stored-text.ts";
 import { currentTraceparent } from "../telemetry/spans.ts";
 import type { Operation, OperationEvent, OperationKind, OperationStatus } from "./operation.ts";
 import type { OperationOwner } from "./stack-row.ts";
@@ -139,7 +140,7 @@ const FINISH_OPERATION = `
   where id = $1`;
 
 export async function finishOperation(db: Queryable, end: OperationEnd): Promise<void> {
-  const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));
+  const json = (value: unknown): string | null => (value === undefined ? null : storedJson(value));
   await db.query(FINISH_OPERATION, [
     end.id,
     end.status,
@@ -147,7 +148,7 @@ export async function finishOperation(db: Queryable, end: OperationEnd): Promise
     json(end.resources),
     json(end.diagnostics),
     json(end.timings ?? {}),
-    end.error ?? null,
+    end.error == null ? null : storedText(end.error),
   ]);
 }
 
@@ -188,15 +189,18 @@ export async function insertEvents(
   operationId: number,
   events: readonly Omit<OperationEvent, "operationId">[],
 ): Promise<void> {
-  await db.query(INSERT_EVENTS, [operationId, JSON.stringify(events)]);
+  await db.query(INSERT_EVENTS, [operationId, storedJson(events)]);
 }
 
 const EVENTS_AFTER = `
   select operation_id as "operationId", sequence, at, kind, body from operation_events
-  where operation_id = $1 and sequence > $2 order by sequence limit 1000`;
+  where operation_id = $1 and sequence > $2 order by sequence limit $3`;
 
+export const EVENTS_AT_ONCE = 1_000;
+
+/** The next ones, EVENTS_AT_ONCE at most. */
 export async function eventsAfter(db: Queryable, operationId: number, after: number): Promise<OperationEvent[]> {
-  return (await db.query<OperationEvent>(EVENTS_AFTER, [operationId, after])).rows;
+  return (await db.query<OperationEvent>(EVENTS_AFTER, [operationId, after, EVENTS_AT_ONCE])).rows;
 }
 
 const ENDED_RUNS = (column: string): string => `

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Database } from "../db/database.ts";
 import type { Listener } from "../db/listener.ts";
 import { UnknownTenant } from "./errors.ts";
-import { eventsAfter, operationById, OPERATIONS_CHANNEL } from "./operation-rows.ts";
+import { EVENTS_AT_ONCE, eventsAfter, operationById, OPERATIONS_CHANNEL } from "./operation-rows.ts";
 import { isFinished, type Operation, type OperationEvent } from "./operation.ts";
 
 /** A lost notification delays a view by no more than this. */
@@ -26,9 +26,10 @@ export class OperationWatch {
         changes.reset();
         // First whether it has finished, then its events: none can come in between unseen.
         const operation = await this.#read(id);
-        for (const event of await eventsAfter(this.#db, id, last)) {
-          last = event.sequence;
-          yield event;
+        for (let page: OperationEvent[] | undefined; page === undefined || page.length === EVENTS_AT_ONCE;) {
+          page = await eventsAfter(this.#db, id, last);
+          yield* page;
+          last = page.at(-1)?.sequence ?? last;
         }
         if (isFinished(operation)) {
           const { status, error, changes: counts, timings } = operation;

@@ -1,5 +1,6 @@
 import { type AuditLine, recordAudit } from "../audit/record.ts";
 import type { Database, Transaction } from "../db/database.ts";
+import { storedText } from "../db/stored-text.ts";
 import { EngineFailure, type EngineResult } from "../engine/engine.ts";
 import { backupPath } from "./backup-path.ts";
 import { checkLease, type Lease } from "./lease.ts";
@@ -189,7 +190,7 @@ export async function recordFailure(
       lease.id,
       state,
       failure.reason,
-      failure.detail.slice(0, 2_000),
+      storedText(failure.detail.slice(0, 2_000)),
       retryInMs,
       failures.attempts,
       failures.strikes,

@@ -13,16 +13,21 @@ export function validate(endpoint: Endpoint, req: Request): { params: unknown; q
   const params = endpoint.params?.safeParse(req.params);
   const query = endpoint.query?.safeParse(req.query);
   const body = endpoint.body?.safeParse(req.body ?? {});
-  if (params?.success === false || query?.success === false)
-    throw invalid(400, [...problems(params, req.params), ...problems(query, req.query)]);
-  if (body?.success === false) throw invalid(422, problems(body, req.body));
+  const wrong = [
+    ...problems(params, req.params),
+    ...(query === undefined && req.path.startsWith("/api/") ? unknownFields(req.query) : problems(query, req.query)),
+  ];
+  if (wrong.length > 0) throw invalid(400, wrong);
+  const wrongBody = problems(body, req.body);
+  if (wrongBody.length > 0) throw invalid(422, wrongBody);
   return { params: params?.data, query: query?.data, body: body?.data };
 }
 
 type Wrong = { field: string; value?: unknown; detail: string };
 
 function problems(result: z.ZodSafeParseResult<unknown> | undefined, given: unknown): Wrong[] {
-  if (result === undefined || result.success) return [];
+  if (result === undefined) return [];
+  if (result.success) return unstorable(result.data);
   return result.error.issues.flatMap((issue): Wrong[] => {
     if (issue.code === "unrecognized_keys") {
       return issue.keys.map((key) => ({ field: [...issue.path, key].join("."), detail: "there is no such field" }));
@@ -36,6 +41,21 @@ function problems(result: z.ZodSafeParseResult<unknown> | undefined, given: unkn
       },
     ];
   });
+}
+
+/** A route that takes no parameters: one that is misspelt, or of another route, is not passed over in silence. */
+function unknownFields(given: object): Wrong[] {
+  return Object.keys(given).map((field) => ({ field, detail: "there is no such field" }));
+}
+
+/** What PostgreSQL refuses to hold or to compare with: U+0000, and half of a surrogate pair. */
+function unstorable(value: unknown, path: readonly string[] = []): Wrong[] {
+  if (typeof value === "string") {
+    if (value.isWellFormed() && !value.includes("\0")) return [];
+    return [{ field: path.join(".") || "body", detail: "must be text without U+0000 and unpaired surrogates" }];
+  }
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => unstorable(inner, [...path, key]));
 }
 
 function messageOf(issue: z.core.$ZodIssue): string {

@@ -16,11 +16,16 @@ export const SubscriptionId = z
   .regex(/^[\w.:-]{1,255}$/, "may contain only letters, digits and _ . : -")
   .meta({ description: "Stripe's subscription, or any id of the caller's own.", example: "sub_1PqRsT" });
 
+const HIGHEST_HOST = 999_999_999;
 export const ContainerId = z
   .int()
   .min(1)
-  .max(999_999_999)
+  .max(HIGHEST_HOST)
   .meta({ description: "Number of a tenant host.", example: 105 });
+/** The same in a query or a path. */
+export const HostNumber = NumericId.refine((id) => id <= HIGHEST_HOST, {
+  error: "must be the number of a tenant host",
+});
 export const LocalPort = z.int().min(1).max(65_535).meta({ description: "Odoo's port on that host.", example: 8069 });
 
 export const Limit = (most: number, normal: number) =>

@@ -3,7 +3,7 @@ import { recordAudit } from "../../audit/record.ts";
 import type { ApiDeps } from "../deps.ts";
 import { bind, type BoundEndpoint, endpoint } from "../http/endpoint.ts";
 import { ApiError } from "../problem.ts";
-import { NumericId } from "./fields.ts";
+import { HostNumber } from "./fields.ts";
 
 const rotate = endpoint({
   route: "POST /api/hosts/{id}/rotate",
@@ -11,7 +11,7 @@ const rotate = endpoint({
   summary: "Draw the password of a host's own PostgreSQL role anew",
   description:
     "Visitors are served all the while. `restart_odoo` exchanges what Odoo shows to the PgBouncer of its host as well, which takes a restart of Odoo: seconds in which its tenants do not answer.",
-  params: z.object({ id: NumericId.meta({ description: "The host's number (container_id).", example: "105" }) }),
+  params: z.object({ id: HostNumber.meta({ description: "The host's number (container_id).", example: "105" }) }),
   body: z.strictObject({ restart_odoo: z.boolean().default(false) }),
   responses: {
     200: {

@@ -10,6 +10,9 @@ import { iso, Limit, nextLink, NumericId, Timestamp, wordList } from "./fields.t
 import { OPERATION_KINDS, OPERATION_STATUSES, OperationBody, operationBody } from "./operation-shapes.ts";
 import { TunnelId } from "./tunnel-shapes.ts";
 
+/** Of PostgreSQL's integer. */
+const LAST_SEQUENCE = 2 ** 31 - 1;
+
 const OperationId = z.object({ id: NumericId.meta({ description: "The operation's number." }) });
 
 const Event = z
@@ -70,10 +73,16 @@ const events = endpoint({
   tag: "Operations",
   summary: "Watch an operation",
   description:
-    "With `Accept: text/event-stream`: every event, those to come included, until it has finished; a client that reconnects goes on after its Last-Event-ID. Else those so far.",
+    "With `Accept: text/event-stream`: every event, those to come included, until it has finished; a client that reconnects goes on after its Last-Event-ID. Else those so far, 1,000 at most: ask again after the last one.",
   params: OperationId,
   query: z.strictObject({
-    after: z.coerce.number().int().min(0).default(0).meta({ description: "Only events after this sequence." }),
+    after: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(LAST_SEQUENCE)
+      .default(0)
+      .meta({ description: "Only events after this sequence." }),
   }),
   accepts: ["Last-Event-ID"],
   responses: {
@@ -122,7 +131,7 @@ export function operationRoutes(deps: ApiDeps): BoundEndpoint[] {
     bind(events, async ({ params, query, req, res, signal, allow }) => {
       await known(params.id);
       const lastSeen = Number(req.get("last-event-id"));
-      const after = Number.isSafeInteger(lastSeen) && lastSeen > 0 ? lastSeen : query.after;
+      const after = Number.isInteger(lastSeen) && lastSeen > 0 && lastSeen <= LAST_SEQUENCE ? lastSeen : query.after;
       if (wantsStream(req.get("accept"))) {
         const release = deps.streams.take();
         try {

@@ -14,10 +14,10 @@ import {
   ContainerId,
   Cursor,
   Flag,
+  HostNumber,
   Limit,
   LocalPort,
   nextLink,
-  NumericId,
   SubscriptionId,
   TenantId,
   wordList,
@@ -85,7 +85,7 @@ const list = endpoint({
     subdomain: z.string().max(63).optional().meta({ description: "Exactly this one, and not deleted." }),
     state: wordList(STATES).meta({ description: "One or more, comma separated.", example: "failed,stalled" }),
     plan: z.string().max(200).optional().meta({ description: "One or more, comma separated." }),
-    container_id: NumericId.optional(),
+    container_id: HostNumber.optional(),
     include_deleted: Flag.optional(),
     sort: z
       .enum(["id", "-id", "subdomain", "-subdomain", "created_at", "-created_at", "updated_at", "-updated_at"])

@@ -42,6 +42,36 @@ test("a body that is too large, broken or of another type is refused as such", a
   assert.equal((await api.call("POST", "/api/tenants", {})).status, 422);
 });
 
+test("what the database could not hold or compare with is named, not a failure of the server", async (t) => {
+  const api = await startTestApi(t);
+  for (const path of [
+    "/api/tenants?search=a%00b",
+    "/api/tenants?container_id=2147483648",
+    "/api/audit?actor=%00",
+    "/api/events?type=%00",
+    "/api/tasks?kind=%00",
+    "/api/operations/1/events?after=2147483648",
+  ]) {
+    const { status, at } = await api.call("GET", path);
+    assert.deepEqual([status, at("errors.*.field")], [400, [/\?(\w+)=/.exec(path)?.[1]]], path);
+  }
+  const tenant = { subdomain: "acme", plan_type: "shared" };
+  for (const text of ["a\0b", "half of a pair: \ud83d"]) {
+    const { status, at } = await api.call("POST", "/api/tenants", { body: { ...tenant, company_name: text } });
+    assert.deepEqual([status, at("field")], [422, "company_name"], JSON.stringify(text));
+  }
+  const whole = { ...tenant, company_name: "Grüße & 企業 😀" };
+  assert.equal((await api.call("POST", "/api/tenants", { body: whole })).status, 202);
+});
+
+test("a parameter that a route does not have is named, also where it has none", async (t) => {
+  const api = await startTestApi(t);
+  for (const path of ["/api/tenants?stat=failed", "/api/plans?limit=1", "/api/queue?limit=1"]) {
+    const { status, at } = await api.call("GET", path);
+    assert.deepEqual([status, at("field")], [400, /\?(\w+)=/.exec(path)?.[1]], path);
+  }
+});
+
 test("an unknown error is answered by an id that finds it in the log, and by nothing of its text", async (t) => {
   const api = await startTestApi(t);
   api.tenants.failWith = Object.assign(new Error(`relation broken ${CANARY}-text`), {

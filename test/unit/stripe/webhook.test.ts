@@ -186,12 +186,14 @@ suite("Stripe's webhook", () => {
   });
 
   test("a character that the database cannot hold does not keep an event out", async () => {
-    const payload = body({ data: { object: { id: "sub_1", object: "subscription", description: "a\0b \\u0000" } } });
+    const payload = body({
+      data: { object: { id: "sub_1", object: "subscription", description: "a\0b \\u0000 \ud83d" } },
+    });
     assert.equal((await send(payload, signed(payload))).status, 200);
     const { rows } = await database.query<{ body: { data: { object: { description: string } } } }>(
       "select body from stripe_events",
     );
-    assert.equal(rows[0]?.body.data.object.description, "ab \\u0000");
+    assert.equal(rows[0]?.body.data.object.description, "ab \\u0000 \ufffd");
   });
 
   test("an event whose job cannot be queued is not stored either", async () => {

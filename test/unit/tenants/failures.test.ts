@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EngineFailure } from "../../../automation/engine/engine.ts";
+import { EngineFailure, type ProgramRun } from "../../../automation/engine/engine.ts";
 import { FEW, TenantFailure } from "../../../automation/tenants/reasons.ts";
 import { reconcile } from "../../../automation/tenants/reconcile.ts";
 import { BY, failOnce, noResult, useWorld } from "./world.ts";
@@ -29,6 +29,35 @@ test("an outage delays a tenant: when it is over, a few failures on the way back
   await reconcile(id, booting);
   assert.equal((await tenants.get(id))?.state, "failed", "a Retry gives it all its tries again");
   assert.equal((await reconcile(id, worker("here:1:a", { now: later }))).kind, "done");
+});
+
+test("what a command prints is no reason to fail, nor to lose what happened, whatever bytes it has", async () => {
+  const { worker, tenant, tenants, engine } = world();
+  const { id } = await tenant();
+  const odd = "a\0b \ud83d, a backslash \\u0000, a whole pair \u{1f600}";
+  const kept = "ab \ufffd, a backslash \\u0000, a whole pair \u{1f600}";
+  const line = { severity: "info", message: odd } as const;
+  const up = engine.up.bind(engine);
+  const told = async (run: ProgramRun): Promise<void> => run.onEvent?.({ kind: "diagnostic", diagnostic: line });
+  engine.up = async (run) => {
+    await told(run);
+    throw new EngineFailure("failed", odd, { ...noResult, diagnostics: [line] });
+  };
+  assert.equal((await reconcile(id, worker())).kind, "failed");
+  assert.ok((await tenants.get(id))?.stateDetail?.includes(kept));
+  engine.up = async (run) => {
+    await told(run);
+    return { ...(await up(run)), diagnostics: [line] };
+  };
+  assert.equal((await reconcile(id, worker("here:1:a", { now: later }))).kind, "done");
+  const { items } = await tenants.operations(id);
+  for (const { id: operation, status } of items.slice(0, 2)) {
+    const found = await tenants.operation(operation);
+    assert.deepEqual(found?.diagnostics?.[0], { severity: "info", message: kept }, status);
+    const events: unknown[] = [];
+    for await (const { kind, body } of tenants.watchOperation(operation)) if (kind === "diagnostic") events.push(body);
+    assert.deepEqual(events, [{ diagnostic: { severity: "info", message: kept } }]);
+  }
 });
 
 test("a correction that comes while the run fails is not parked with it", async () => {

@@ -11,6 +11,7 @@ import {
   UnknownTenant,
 } from "../../../automation/tenants/errors.ts";
 import { Priority } from "../../../automation/queue/queue.ts";
+import { insertEvents } from "../../../automation/tenants/operation-rows.ts";
 import { reconcile } from "../../../automation/tenants/reconcile.ts";
 import { BY, useWorld } from "./world.ts";
 
@@ -183,4 +184,18 @@ test("whoever waits for an operation, or watches it, hears of it as it happens",
   await reconcile(id, worker());
   assert.equal((await waiting).status, "succeeded");
   assert.deepEqual(await watching, ["phase claim", "phase engine", "summary", "phase probe", "finished"]);
+});
+
+test("whoever comes late to an operation that has said much gets all of it, and then its end", async () => {
+  const { tenants, tenant, worker, db } = world();
+  const { id } = await tenant();
+  const operation = (await tenants.operations(id)).items[0]?.id ?? 0;
+  await reconcile(id, worker());
+  const said = 2_500;
+  const more = Array.from({ length: said }, (_, n) => ({ sequence: 100 + n, at: new Date(), kind: "line", body: {} }));
+  await insertEvents(db, operation, more);
+  const seen: string[] = [];
+  for await (const { kind } of tenants.watchOperation(operation)) seen.push(kind);
+  assert.equal(seen.filter((kind) => kind === "line").length, said);
+  assert.deepEqual([seen.at(-1), seen.indexOf("finished")], ["finished", seen.length - 1]);
 });
