@@ -1,6 +1,7 @@
 import { ACCESS, type RouteKey } from "../access.ts";
 import { ApiError } from "../problem.ts";
 import type { Caller } from "./caller.ts";
+import { ProviderUnavailable } from "./provider-keys.ts";
 import { mayActAs } from "./roles.ts";
 import { TokenRefused, type VerifyToken } from "./tokens.ts";
 
@@ -14,7 +15,7 @@ export function authorise(caller: Caller, route: RouteKey): void {
   });
 }
 
-/** Throws 401. Also for pages that carry the token elsewhere than in the Authorization header. */
+/** Throws 401, or 503 while the identity provider cannot be asked. Also for pages that carry the token elsewhere than in the Authorization header. */
 export async function callerOf(authorization: string | undefined, verify: VerifyToken): Promise<Caller> {
   const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization ?? "")?.[1];
   if (token === undefined) throw unauthenticated("Send a token: Authorization: Bearer <JWT>.", "");
@@ -23,8 +24,17 @@ export async function callerOf(authorization: string | undefined, verify: Verify
   } catch (error) {
     if (error instanceof TokenRefused)
       throw unauthenticated(`Not accepted: ${error.message}.`, ', error="invalid_token"', error);
+    if (error instanceof ProviderUnavailable) throw unavailable(error);
     throw error;
   }
+}
+
+function unavailable(cause: ProviderUnavailable): ApiError {
+  return new ApiError(503, "Unavailable", "Unavailable", "The identity provider does not answer.", {
+    remedy: "Try again in a few seconds; the server's own tokens are taken meanwhile.",
+    headers: { "retry-after": "5" },
+    cause,
+  });
 }
 
 function unauthenticated(detail: string, parameters: string, cause?: unknown): ApiError {

@@ -1,15 +1,8 @@
 import { type KeyObject, createSecretKey } from "node:crypto";
-import {
-  createRemoteJWKSet,
-  decodeProtectedHeader,
-  errors,
-  type JWTPayload,
-  jwtVerify,
-  type JWTVerifyGetKey,
-  SignJWT,
-} from "jose";
+import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey, SignJWT } from "jose";
 import { secretId } from "../../secrets/secret-id.ts";
 import type { Caller } from "./caller.ts";
+import { providerKeys } from "./provider-keys.ts";
 import { isRole, type Role } from "./roles.ts";
 
 export const OWN_ISSUER = "odoosaas";
@@ -46,7 +39,7 @@ const PROVIDER_ALGORITHMS = [
 ];
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/** Throws TokenRefused. */
+/** The function throws TokenRefused, and ProviderUnavailable while it cannot be known whether to refuse. */
 export function tokenVerifier(settings: TokenSettings): VerifyToken {
   let known: readonly string[] = [];
   let keys: readonly KeyObject[] = [];
@@ -58,8 +51,7 @@ export function tokenVerifier(settings: TokenSettings): VerifyToken {
     return keys;
   };
   const { provider } = settings;
-  const remote =
-    provider === undefined ? undefined : createRemoteJWKSet(new URL(provider.jwksUrl), { timeoutDuration: 5_000 });
+  const remote = provider && providerKeys(provider.jwksUrl);
 
   return async (token) => {
     const { alg } = readHeader(token);
@@ -122,14 +114,14 @@ function refusal(error: unknown): unknown {
   if (error instanceof errors.JWTExpired) return new TokenRefused("the token has expired", { cause: error });
   if (error instanceof errors.JWTClaimValidationFailed)
     return new TokenRefused(`the token's "${error.claim}" is not accepted here`, { cause: error });
-  if (error instanceof errors.JWKSTimeout) return error; // the provider's fault, not the token's
   if (error instanceof errors.JOSEError) return new TokenRefused("the token is not valid", { cause: error });
   return error;
 }
 
 function callerOf(payload: JWTPayload): Caller {
   const { sub, role } = payload;
-  if (typeof sub !== "string" || sub === "" || sub.length > 200)
+  // It becomes an actor of the audit log.
+  if (typeof sub !== "string" || sub === "" || sub.length > 200 || /\p{Cc}|\p{Surrogate}/u.test(sub))
     throw new TokenRefused('the token\'s "sub" is not accepted here');
   if (!isRole(role)) throw new TokenRefused('the token has no "role" of viewer, operator or admin');
   return { subject: sub, role };

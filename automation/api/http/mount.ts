@@ -134,7 +134,7 @@ async function identified(
     res.locals["caller"] = caller;
     return caller;
   } catch (error) {
-    if (error instanceof ApiError && error.status === 401) await limits.failedSignIns(req, res);
+    await (error instanceof ApiError && error.status === 401 ? limits.failedSignIns : limits.requests)(req, res);
     throw error;
   }
 }
