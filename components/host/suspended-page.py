@@ -16,16 +16,16 @@ PAGE = """<!doctype html>
 <title>{name} is paused</title>
 <style>
 :root {{ color-scheme: light dark; font: 17px/1.6 system-ui, sans-serif; }}
-body {{ display: grid; place-items: center; min-height: 90vh; margin: 1rem; }}
-main {{ max-width: 34rem; }}
+body {{ display: grid; grid-template-columns: minmax(0, 34rem); place-content: center; min-height: 90vh; margin: 1rem; }}
+h1 {{ font-size: clamp(1.4rem, 6vw, 2rem); line-height: 1.25; overflow-wrap: break-word; }}
 a.pay {{ display: inline-block; padding: .6rem 1.2rem; border-radius: .5rem; background: #714b67; color: #fff; text-decoration: none; }}
 a.pay:focus-visible {{ outline: 3px solid currentColor; outline-offset: 2px; }}
 </style>
 </head>
 <body><main>
 <h1>{name} is paused</h1>
-<p>The subscription for this Odoo has ended or could not be charged. <strong>All data is kept</strong>, and the
-service returns within seconds of a payment.</p>
+<p>Most often the subscription has ended, or a payment did not go through. <strong>All data is kept</strong>, and after
+a payment this Odoo is back within seconds.</p>
 {pay}
 {contact}
 </main></body>
