@@ -243,6 +243,7 @@ export class BossQueue implements Queue {
   }
 
   async revive(tx: Transaction, id: string): Promise<boolean> {
+    if (!UUID.test(id)) return false; // PostgreSQL would refuse to compare it with one
     return (await this.#boss.redrive(DEAD, { ids: [id], db: asDb(tx) })) > 0;
   }
 
@@ -252,6 +253,8 @@ export class BossQueue implements Queue {
     await this.#boss.stop({ graceful: true, timeout: Math.max(1_000, drainMs) });
   }
 }
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Whose stack is to be run; a tunnel's is a container's own. */
 type ReconcileJob = { readonly tenantId: number } | { readonly tunnelId: number };

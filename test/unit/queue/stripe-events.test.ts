@@ -49,6 +49,11 @@ test("an event whose worker died is given to another within its heartbeat, also 
   );
 });
 
+test("there is no dead letter under what cannot be the id of one", async () => {
+  for (const id of ["12", "nonsense", "00000000-0000-0000-0000-000000000000"])
+    assert.equal(await db.transaction((tx) => queue.revive(tx, id)), false, id);
+});
+
 test("an event whose handling fails for good is kept as a dead letter, and can be revived", async (t) => {
   await db.transaction((tx) => queue.enqueueStripeEvent(tx, "evt_poison"));
   await db.query("update pgboss.job set retry_limit = 0 where name = 'stripe-event'");
