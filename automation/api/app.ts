@@ -67,6 +67,7 @@ export function createApp(deps: ApiDeps): Express {
   });
   app.use(referencePage());
   if (deps.dashboard !== undefined) app.use(deps.dashboard);
+  app.get("/", (_req, res) => res.redirect("/docs"));
   app.use(nothingHere);
   app.use(problems(log));
   return app;

@@ -202,6 +202,12 @@ test("the reference page needs nothing from another server", async (t) => {
   assert.equal((await fetch(`${api.url}/docs/assets/%2e%2e/package.json`)).status, 404);
 });
 
+test("whoever opens the server's bare address in a browser gets to the reference", async (t) => {
+  const api = await startTestApi(t);
+  const { status, headers } = await fetch(`${api.url}/`, { redirect: "manual" });
+  assert.deepEqual([status, headers.get("location")], [302, "/docs"]);
+});
+
 test("failed webhook deliveries of one address are slowed down; good ones are taken all the while", async (t) => {
   const webhook = express.Router().post("/webhook/stripe", (req, res) => {
     const status = Number(req.query["status"]);
