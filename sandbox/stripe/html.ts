@@ -38,12 +38,15 @@ export function document(title: string, body: Html): string {
 
 const STYLE = new Html(`<style>
   :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-  main { max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
+  main { max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
   table { border-collapse: collapse; width: 100%; }
   th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
   form { display: inline-flex; gap: .5rem; flex-wrap: wrap; align-items: end; margin: 0; }
   label { display: grid; font-size: .85rem; }
-  input, select, button { font: inherit; padding: .25rem .6rem; }
+  input, select, button { font: inherit; box-sizing: border-box; height: 2.2rem; padding: 0 .6rem; }
+  td:last-child { white-space: nowrap; }
+  time { white-space: nowrap; }
+  .wide { overflow-x: auto; }
   code { font-size: .85rem; }
   .note { opacity: .7; font-size: .85rem; }
 </style>`);

@@ -95,18 +95,20 @@ function overview(account: Account, deliveries: Deliveries): Html {
       <button>Pay</button>
     </form>
     <h2>Subscriptions</h2>
-    <table>
-      <tr>
-        <th>Subscription</th>
-        <th>Subdomain</th>
-        <th>Customer</th>
-        <th>Plan</th>
-        <th>Status</th>
-        <th>Period ends</th>
-        <th></th>
-      </tr>
-      ${subscriptions.map((subscription) => row(account, subscription))}
-    </table>
+    <div class="wide">
+      <table>
+        <tr>
+          <th>Subscription</th>
+          <th>Subdomain</th>
+          <th>Customer</th>
+          <th>Plan</th>
+          <th>Status</th>
+          <th>Period ends</th>
+          <th></th>
+        </tr>
+        ${subscriptions.map((subscription) => row(account, subscription))}
+      </table>
+    </div>
     <h2>Clock</h2>
     <form method="post" action="/clock">
       <label>Days forward <input name="days" type="number" min="1" value="7" /></label>
@@ -126,7 +128,7 @@ function row(account: Account, subscription: Subscription): Html {
     <td>${customer?.email}</td>
     <td>${itemOf(subscription).price.nickname}</td>
     <td>${subscription.status}</td>
-    <td>${new Date(itemOf(subscription).current_period_end * 1000).toISOString().slice(0, 10)}</td>
+    <td><time>${new Date(itemOf(subscription).current_period_end * 1000).toISOString().slice(0, 10)}</time></td>
     <td>
       ${actions.map((action) => html`<form method="post" action="/subscriptions/${subscription.id}/${action}"><button>${action}</button></form> `)}
     </td>
