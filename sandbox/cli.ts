@@ -1,10 +1,12 @@
 import { Command, InvalidArgumentError } from "commander";
-import { findInstance, openInstance, type Ports } from "./instance.ts";
+import { findInstance, type Instance, openInstance, type Ports } from "./instance.ts";
+import { apiToken } from "./lifecycle/api.ts";
 import { DEMO, sendCheckout } from "./lifecycle/checkout.ts";
 import { missingPrerequisites, NotPossibleHere, thisMachine } from "./lifecycle/prerequisites.ts";
 import { pulumiCommand } from "./lifecycle/pulumi.ts";
 import { findRun } from "./lifecycle/running.ts";
 import { startCommand } from "./lifecycle/start.ts";
+import { instanceSecrets } from "./lifecycle/secrets.ts";
 import { NotRunning, sandboxStatus } from "./lifecycle/status.ts";
 import { statusText } from "./lifecycle/box.ts";
 import { resetInstance, stopInstance } from "./lifecycle/stop.ts";
@@ -62,15 +64,21 @@ program
   .description("send another paid checkout, as a customer of the emulated Stripe")
   .argument("<subdomain>")
   .option("--plan <plan>", "starter or business", DEMO.plan)
-  .option("--email <address>", "the customer's; default owner@<subdomain>.example")
+  .option("--email <address>", "the customer's; default owner@<subdomain>.example", emailAddress)
   .option("--company <name>", "the customer's; default the subdomain")
   .action(async (subdomain: string, options: { plan: string; email?: string; company?: string }) => {
-    const instance = findInstance();
-    if (!instance || findRun(instance)?.phase !== "ready")
-      throw new NotRunning("The sandbox is not running. Start it with: npm start");
-    const { plan, email = `owner@${subdomain}.example`, company = subdomain } = options;
+    const instance = runningInstance();
+    const label = subdomain.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+    const { plan, email = `owner@${label}.example`, company = subdomain } = options;
     await sendCheckout(instance, { subdomain, plan, email, company });
-    console.log(`Paid. See it come up with: npm run status`);
+    console.log("Paid. npm run status shows the tenant come up, or why none can be made of it.");
+  });
+
+program
+  .command("token")
+  .description("print a token for the API, of an administrator, good for 12 hours: API_TOKEN=$(npm run -s token)")
+  .action(async () => {
+    console.log(await apiToken(instanceSecrets(runningInstance())));
   });
 
 program
@@ -95,4 +103,18 @@ function addPort(text: string, before: Partial<Ports>): Partial<Ports> {
   const [, name, port] = /^(api|edge|cloudflare|stripe|postgres|tunnelEdge)=(\d{1,5})$/.exec(text) ?? [];
   if (!name || Number(port) < 1 || Number(port) > 65_535) throw new InvalidArgumentError("write it as edge=9080");
   return { ...before, [name]: Number(port) };
+}
+
+function emailAddress(text: string): string {
+  if (!/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(text))
+    throw new InvalidArgumentError("Stripe's checkout takes no such address; write owner@globex.example");
+  return text;
+}
+
+/** Throws NotRunning. */
+function runningInstance(): Instance {
+  const instance = findInstance();
+  if (!instance || findRun(instance)?.phase !== "ready")
+    throw new NotRunning("The sandbox is not running. Start it with: npm start");
+  return instance;
 }

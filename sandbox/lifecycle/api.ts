@@ -18,6 +18,13 @@ export interface ApiTenant {
   state_detail: string | null;
 }
 
+/** The part of the API's task that the sandbox shows. */
+export interface ApiTask {
+  id: number;
+  kind: string;
+  detail: string;
+}
+
 export function apiUrl(instance: Instance): string {
   return `http://127.0.0.1:${instance.ports.api}`;
 }
@@ -43,6 +50,11 @@ export async function askApi(instance: Instance, secrets: InstanceSecrets, path:
   const body = await response.text();
   if (!response.ok) throw new Error(`GET ${path} answered ${response.status}: ${body.slice(0, 500)}`);
   return JSON.parse(body) as unknown;
+}
+
+/** What waits for a person, the newest first. */
+export async function openTasks(instance: Instance, secrets: InstanceSecrets): Promise<ApiTask[]> {
+  return ((await askApi(instance, secrets, "/api/tasks?limit=100")) as { tasks: ApiTask[] }).tasks;
 }
 
 /** All tenants that are not deleted. */

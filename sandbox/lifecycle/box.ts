@@ -8,6 +8,7 @@ export function readyBox(status: SandboxStatus, options: { foreground: boolean }
     ["", ""],
     ["another checkout", "npm run checkout -- globex --plan business --email owner@globex.example"],
     ["as an operator", "npm run pulumi -- preview -s prod"],
+    ["", `${commandLine(status)} tenants list`],
     ["this again", "npm run status"],
     ["stop", options.foreground ? `Ctrl-C, or ${stop}` : stop],
   ]);
@@ -18,7 +19,15 @@ export function statusText(status: SandboxStatus): string {
   const ended = (status.ended ?? []).map(
     ({ name, how, log }) => `! ${name}: ${how}, and not started again. See ${log}`,
   );
-  return [box(statusRows(status)), ...ended].join("\n");
+  const tasks = (status.tasks ?? []).map(({ kind, detail }) => `! ${kind}: ${detail}`);
+  const listed = tasks.length > 0 ? [`  What to do about it: ${commandLine(status)} tasks list`] : [];
+  return [box(statusRows(status)), ...tasks, ...listed, ...ended].join("\n");
+}
+
+/** The server's command line with a token of this sandbox, as a shell takes it. */
+function commandLine({ api }: SandboxStatus): string {
+  const elsewhere = api === "http://127.0.0.1:4443" ? "" : `API_URL=${api} `;
+  return `${elsewhere}API_TOKEN=$(npm run -s token) npm run cli --`;
 }
 
 function statusRows(status: SandboxStatus): [string, string][] {
@@ -27,7 +36,7 @@ function statusRows(status: SandboxStatus): [string, string][] {
     ["  login", login],
     ["  password", password],
   ]);
-  return [...tenants, ["API", `${status.api}/api/tenants`]];
+  return [...tenants, ["API", `${status.api}/docs`]];
 }
 
 export function box(rows: readonly (readonly [string, string])[]): string {

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { userInfo } from "node:os";
 import type { Instance, Ports } from "../instance.ts";
 
-/** The sandbox cannot run here; the message tells everything that is missing, and what works all the same. */
+/** The sandbox cannot run on this machine; the message tells everything that is missing, and what works all the same. */
 export class NotPossibleHere extends Error {
   constructor(problems: readonly string[]) {
     super(
@@ -11,13 +11,21 @@ export class NotPossibleHere extends Error {
         "The sandbox cannot start here:",
         ...problems.map((problem) => `  - ${problem}`),
         "",
-        "Without it these work on any machine with Node, and without root:",
+        "These work without it, on any machine with Node and without root:",
         "  npm run test:unit          the rules, in seconds",
         "  npm run test:components    what pulumi would make (previews with mocks)",
         "  npm run serve              the Automation API on a PostgreSQL and a platform of your own (docs/operations)",
       ].join("\n"),
     );
     this.name = "NotPossibleHere";
+  }
+}
+
+/** Somebody else listens where the sandbox is to. */
+export class PortsTaken extends Error {
+  constructor(problems: readonly string[]) {
+    super(["The sandbox cannot start:", ...problems.map((problem) => `  - ${problem}`)].join("\n"));
+    this.name = "PortsTaken";
   }
 }
 
@@ -66,7 +74,7 @@ export async function takenPorts(instance: Instance): Promise<string[]> {
     .flat()
     .map(
       ({ name, port }) =>
-        `Port ${port} (${name}) is taken. See by whom with: ss -ltnp 'sport = :${port}'. Choose another with: npm start -- --port ${name}=${port + 1000}`,
+        `Port ${port} (${name}) is taken. See by whom with: ss -ltnp 'sport = :${port}'. Choose another with: npm start -- --port ${name}=${port > 64_000 ? port - 1000 : port + 1000}`,
     );
 }
 

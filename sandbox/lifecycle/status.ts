@@ -1,6 +1,6 @@
 import { derivePassword } from "../../components/tenant/secrets.ts";
 import type { Instance } from "../instance.ts";
-import { apiUrl, listTenants, type ApiTenant } from "./api.ts";
+import { apiUrl, listTenants, openTasks, type ApiTask, type ApiTenant } from "./api.ts";
 import { findRun, type EndedPart } from "./running.ts";
 import { instanceSecrets, type InstanceSecrets } from "./secrets.ts";
 
@@ -10,6 +10,8 @@ export interface SandboxStatus {
   /** Tenants are at their own host names on this address. */
   edge: string;
   tenants: TenantStatus[];
+  /** What waits for a person: a checkout of which no tenant could be made, and why. If any. */
+  tasks?: ApiTask[];
   /** Parts that ended by themselves, if any. */
   ended?: EndedPart[];
 }
@@ -37,11 +39,17 @@ export async function sandboxStatus(instance: Instance | undefined): Promise<San
   if (!run) throw new NotRunning("The sandbox is not running. Start it with: npm start");
   if (run.phase !== "ready") throw new NotRunning(`The sandbox is ${run.phase}.`);
   const secrets = instanceSecrets(instance);
-  const tenants = await listTenants(instance, secrets).catch((error: unknown) => {
-    if (run.ended.length > 0) return []; // the server, or what it needs, is among them
-    throw error;
-  });
-  return { ...describe(instance, secrets, tenants), ...(run.ended.length > 0 && { ended: run.ended }) };
+  const [tenants, tasks] = await Promise.all([listTenants(instance, secrets), openTasks(instance, secrets)]).catch(
+    (error: unknown): [ApiTenant[], ApiTask[]] => {
+      if (run.ended.length > 0) return [[], []]; // the server, or what it needs, is among them
+      throw error;
+    },
+  );
+  return {
+    ...describe(instance, secrets, tenants),
+    ...(tasks.length > 0 && { tasks: tasks.map(({ id, kind, detail }) => ({ id, kind, detail })) }),
+    ...(run.ended.length > 0 && { ended: run.ended }),
+  };
 }
 
 export function describe(instance: Instance, secrets: InstanceSecrets, tenants: readonly ApiTenant[]): SandboxStatus {

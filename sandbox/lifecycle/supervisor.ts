@@ -16,7 +16,7 @@ import { startTenantHost } from "./host.ts";
 import { removeLeftovers } from "./leftovers.ts";
 import type { Message, SupervisorOptions } from "./messages.ts";
 import { unchangedHostKey, upPlatform } from "./platform-stack.ts";
-import { NotPossibleHere, takenPorts } from "./prerequisites.ts";
+import { PortsTaken, takenPorts } from "./prerequisites.ts";
 import { prepareProject } from "./project.ts";
 import { RunKeeper } from "./running.ts";
 import { instanceSecrets, type InstanceSecrets } from "./secrets.ts";
@@ -58,7 +58,7 @@ export class Supervisor {
   async start(): Promise<SandboxStatus> {
     this.#keeper.enter("starting");
     const taken = await takenPorts(this.#instance);
-    if (taken.length > 0) throw new NotPossibleHere(taken);
+    if (taken.length > 0) throw new PortsTaken(taken);
     prepareProject(this.#instance);
     const parts = this.#startParts();
     this.#settled = Promise.allSettled(parts);

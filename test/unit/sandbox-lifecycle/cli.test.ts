@@ -27,6 +27,7 @@ test("commands that need a running sandbox say how to start it, and exit with 3"
     ["status"],
     ["status", "--json"],
     ["checkout", "globex"],
+    ["token"],
     ["pulumi", "preview", "-s", "acme", "--diff"],
   ]) {
     const { status, stdout, stderr } = run(...args);
@@ -53,9 +54,15 @@ test("a port that is none is refused with how to write it", (t) => {
   }
 });
 
+test("an address that no checkout takes is refused with how one looks", (t) => {
+  const { status, stderr } = cli(t).run("checkout", "globex", "--email", "nobody");
+  assert.equal(status, 1);
+  assert.match(stderr, /--email.*'nobody'.*owner@globex\.example/);
+});
+
 test("every command is described", (t) => {
   const { status, stdout } = cli(t).run("--help");
   assert.equal(status, 0);
-  for (const name of ["start", "status", "stop", "reset", "checkout", "pulumi"])
+  for (const name of ["start", "status", "stop", "reset", "checkout", "token", "pulumi"])
     assert.match(stdout, new RegExp(`^  ${name}\\b`, "m"));
 });

@@ -96,6 +96,8 @@ test("the box names the tenant's page, its login, and how to go on", () => {
     "owner@acme.example",
     "secret",
     "npm run checkout",
+    "API_TOKEN=$(npm run -s token) npm run cli -- tenants list",
+    "http://127.0.0.1:4443/docs",
     "Ctrl-C",
   ]) {
     assert.ok(text.includes(part), `${part} in\n${text}`);
@@ -123,4 +125,16 @@ test("a status tells which tenants are not active and which parts have ended", (
   });
   assert.match(text, /globex +u\/web\/login \(provisioning\)/);
   assert.match(text, /! PostgreSQL: exited with 1.* See \/log/);
+});
+
+test("where the API has another port, the commands name it", () => {
+  const text = readyBox({ ...STATUS, api: "http://127.0.0.1:14443" }, { foreground: false });
+  assert.ok(text.includes("API_URL=http://127.0.0.1:14443 API_TOKEN=$(npm run -s token) npm run cli --"), text);
+});
+
+test("a status tells of which checkouts no tenant was made, and how to find out what to do", () => {
+  const task = { id: 8, kind: "subdomain-taken", detail: `"acme" is taken` };
+  const text = statusText({ ...STATUS, tasks: [task] });
+  assert.match(text, /! subdomain-taken: "acme" is taken\n.*npm run cli -- tasks list$/);
+  assert.doesNotMatch(statusText(STATUS), /tasks/);
 });
