@@ -32,10 +32,10 @@ function problems(result: z.ZodSafeParseResult<unknown> | undefined, given: unkn
     if (issue.code === "unrecognized_keys") {
       return issue.keys.map((key) => ({ field: [...issue.path, key].join("."), detail: "there is no such field" }));
     }
-    const value = at(given, issue.path);
+    const { path, value } = located(given, issue.path);
     return [
       {
-        field: issue.path.join(".") || "body",
+        field: path.join(".") || "body",
         ...(value === undefined ? {} : { value: shortened(value) }),
         detail: messageOf(issue),
       },
@@ -63,8 +63,14 @@ function messageOf(issue: z.core.$ZodIssue): string {
   return missing ? "is required" : issue.message;
 }
 
-function at(value: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((inner, key) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
+/** Where the caller wrote what is wrong: a list in a query is one text, whose items have no place of their own. */
+function located(given: unknown, path: readonly PropertyKey[]): { path: readonly PropertyKey[]; value: unknown } {
+  let value = given;
+  for (const [depth, key] of path.entries()) {
+    if (typeof value === "string") return { path: path.slice(0, depth), value };
+    value = (value as Record<PropertyKey, unknown> | null | undefined)?.[key];
+  }
+  return { path, value };
 }
 
 function invalid(status: 400 | 422, errors: Wrong[]): ApiError {
