@@ -141,14 +141,24 @@ export class ApiClient {
 
 async function refusal(response: Response): Promise<string> {
   const text = await response.text();
-  if (!/json/.test(response.headers.get("content-type") ?? ""))
-    return `the server answered ${response.status}: ${text.slice(0, 200)}`;
-  const { detail, remedy, request_id, status } = JSON.parse(text) as {
+  if (!/json/.test(response.headers.get("content-type") ?? "")) {
+    const { origin } = new URL(response.url);
+    return `what answers at ${origin} is not this API (${response.status}, ${text.trim() === "" ? "empty" : "no JSON"}). Is API_URL its address?`;
+  }
+  const { errors, remedy, request_id, status, ...problem } = JSON.parse(text) as {
     detail?: string;
+    errors?: readonly { readonly field: string; readonly value?: unknown; readonly detail: string }[];
     remedy?: string;
     request_id?: string;
     status?: number;
   };
   const id = (status ?? 0) >= 500 && request_id !== undefined ? ` (request ${request_id})` : "";
+  const wrong = errors?.map(({ field, value, detail }) => `${field}${given(field, value)}: ${detail}`);
+  const detail = wrong?.join("\n       ") ?? problem.detail;
   return `${detail ?? `the server answered ${response.status}`}${id}${remedy === undefined ? "" : `\n       ${remedy}`}`;
+}
+
+/** The value as the server saw it, for whoever looks for a slip of the pen; never one that may be a secret. */
+function given(field: string, value: unknown): string {
+  return value === undefined || /secret|token|password|key/i.test(field) ? "" : ` ${JSON.stringify(value)}`;
 }

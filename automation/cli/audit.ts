@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { type AuditHead, type AuditVerdict, verifyAudit } from "../audit/verify.ts";
 import { Database } from "../db/database.ts";
+import { isOutage } from "../db/outage.ts";
+import { auditList } from "./audit-list.ts";
 import { CliError } from "./cli-error.ts";
 import type { Session } from "./session.ts";
 
@@ -12,9 +14,9 @@ interface VerifyAnswer {
 }
 
 export function auditCommands(program: Command, session: Session): void {
-  program
-    .command("audit")
-    .description("who did what")
+  const audit = program.command("audit").description("who did what");
+  auditList(audit, session);
+  audit
     .command("verify")
     .description("check the log's chain; exit code 1 at the first broken line")
     .option("--head <line:hash>", "a head that was noted before: shows whether the end was cut off")
@@ -52,10 +54,15 @@ async function fromApi(session: Session, head: string | undefined): Promise<Veri
 async function fromDatabase(session: Session, head: string | undefined): Promise<VerifyAnswer> {
   const url = session.env["DATABASE_URL"];
   if (url === undefined) throw new CliError("--direct needs DATABASE_URL.");
+  if (!/^postgres(ql)?:\/\/./.test(url))
+    throw new CliError("DATABASE_URL must be the server's own database: postgres://user:password@host/database");
   const database = new Database(url, { connections: 1 });
   try {
     const { valid, lines, head: end, firstBroken }: AuditVerdict = await verifyAudit(database, parseHead(head));
     return { valid, lines, head: end ?? null, first_broken: firstBroken ?? null };
+  } catch (error) {
+    if (!isOutage(error)) throw error;
+    throw new CliError(`DATABASE_URL: the database does not answer (${(error as Error).message}).`);
   } finally {
     await database.end();
   }

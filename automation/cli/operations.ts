@@ -49,23 +49,14 @@ export function operationCommands(program: Command, session: Session): void {
         });
         const answer = await session.api().ask("GET", `/api/operations?${query.toString()}`);
         if (session.json()) return session.print(JSON.stringify(answer, null, 2));
-        const rows = (answer["operations"] as OperationAnswer[]).map(
-          ({ id, tenant_id, tunnel_name, kind, status: state, queued_at, seconds }) => [
-            String(id),
-            String(tenant_id ?? tunnel_name ?? ""),
-            kind,
-            state,
-            queued_at,
-            seconds === null ? "" : `${seconds.toFixed(1)} s`,
-          ],
-        );
-        session.print(table(["ID", "OF", "KIND", "STATUS", "QUEUED", "TOOK"], rows));
+        session.print(operationTable(answer["operations"] as OperationAnswer[], true));
       },
     );
 
   operations
     .command("watch <id>")
-    .description("follow one to its end; exit code 1 when it fails")
+    .alias("show")
+    .description("follow one to its end, or tell how it ended; exit code 1 when it fails")
     .action(async (id: string) => {
       const operation = await watchOperation(session, Number(id));
       if (session.json()) session.print(JSON.stringify(operation, null, 2));
@@ -110,6 +101,20 @@ function progress(event: string, body: Record<string, unknown>): string | undefi
     default:
       return undefined;
   }
+}
+
+/** As a table; `of` says whose they are, where that is not clear. */
+export function operationTable(operations: readonly OperationAnswer[], of: boolean): string {
+  const columns = ["ID", ...(of ? ["OF"] : []), "KIND", "STATUS", "QUEUED", "TOOK"];
+  const rows = operations.map(({ id, tenant_id, tunnel_name, kind, status, queued_at, seconds }) => [
+    String(id),
+    ...(of ? [String(tenant_id ?? tunnel_name ?? "")] : []),
+    kind,
+    status,
+    queued_at,
+    seconds === null ? "" : `${seconds.toFixed(1)} s`,
+  ]);
+  return table(columns, rows);
 }
 
 export function summary(operation: OperationAnswer): string {

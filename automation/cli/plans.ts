@@ -12,6 +12,8 @@ export function planCommands(program: Command, session: Session): void {
   program
     .command("plans")
     .description("the plans of the platform's configuration")
+    .command("list", { isDefault: true })
+    .description("each with what it gives")
     .action(async () => {
       const answer = await session.api().ask("GET", "/api/plans");
       if (session.json()) return session.print(JSON.stringify(answer, null, 2));

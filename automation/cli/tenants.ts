@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { confirmed } from "./confirmed.ts";
+import { type OperationAnswer, operationTable } from "./operations.ts";
 import { retryCommand } from "./retry.ts";
 import type { Session } from "./session.ts";
 import { carriedOut, find, type TenantAnswer, type WaitOption } from "./tenant-answer.ts";
@@ -10,6 +11,7 @@ export function tenantCommands(program: Command, session: Session): void {
 
   tenants
     .command("list")
+    .description("all, or those that options choose")
     .option("--state <list>", "pending, provisioning, active, suspended, failed, stalled, ... (comma separated)")
     .option("--search <text>", "part of the subdomain, the customer's address or the subscription")
     .option("--plan <list>", "one or more plans")
@@ -59,6 +61,9 @@ export function tenantCommands(program: Command, session: Session): void {
           ready: tenant.ready_at,
         }),
       );
+      const { operations } = await session.api().ask("GET", `/api/operations?tenant_id=${tenant.id}&limit=5`);
+      const last = operations as OperationAnswer[];
+      if (last.length > 0) session.print(`\n${operationTable(last, false)}`);
     });
 
   change(

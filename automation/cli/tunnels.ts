@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { Session } from "./session.ts";
 import { facts, table } from "./terminal.ts";
 import type { TunnelAnswer } from "./tunnel-answer.ts";
+import { type TunnelSides, tunnelSides } from "./tunnel-sides.ts";
 import { tunnelChanges } from "./tunnel-changes.ts";
 
 interface LogLine {
@@ -14,17 +15,20 @@ export function tunnelCommands(program: Command, session: Session): void {
   const shown = (answer: unknown, text: () => string): void =>
     session.print(session.json() ? JSON.stringify(answer, null, 2) : text());
 
-  tunnels.command("list").action(async () => {
-    const answer = await session.api().ask("GET", "/api/tunnels");
-    const rows = (answer["tunnels"] as TunnelAnswer[]).map(({ name, status, id, deployment }) => [
-      name,
-      status,
-      String(deployment.container_id),
-      id,
-      deployment.url,
-    ]);
-    shown(answer, () => table(["NAME", "STATUS", "HOST", "CLOUDFLARE ID", "URL"], rows));
-  });
+  tunnels
+    .command("list")
+    .description("all, with the state last seen")
+    .action(async () => {
+      const answer = await session.api().ask("GET", "/api/tunnels");
+      const rows = (answer["tunnels"] as TunnelAnswer[]).map(({ name, status, id, deployment }) => [
+        name,
+        status,
+        String(deployment.container_id),
+        id,
+        deployment.url,
+      ]);
+      shown(answer, () => table(["NAME", "STATUS", "HOST", "CLOUDFLARE ID", "URL"], rows));
+    });
 
   tunnels
     .command("show <tunnel>")
@@ -58,14 +62,7 @@ export function tunnelCommands(program: Command, session: Session): void {
     .description("what Cloudflare and the host say now; by name or Cloudflare id")
     .action(async (id: string) => {
       const answer = await session.api().ask("GET", `/api/tunnels/${encodeURIComponent(id)}/status`);
-      const {
-        cloudflare,
-        host,
-        last_probe,
-        success: _success,
-        ...rest
-      } = answer as Record<string, Record<string, unknown>>;
-      shown(answer, () => facts({ ...rest, cloudflare, host, "last probe": last_probe }));
+      shown(answer, () => tunnelSides(answer as unknown as TunnelSides));
     });
 
   tunnels

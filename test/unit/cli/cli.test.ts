@@ -39,9 +39,15 @@ test("tenants are listed and shown, to people and as JSON", async (t) => {
     json.map(({ subdomain }) => subdomain),
     ["acme", "beta"],
   );
+  await api.database.query(`
+    with tenant as (
+      insert into tenant_deployments (container_id, subdomain, plan_type, customer_email)
+      values (105, 'acme', 'shared', 'a@b.example') returning id)
+    insert into operations (tenant_id, kind, generation, requested_by) select id, 'provision', 1, 'user:me' from tenant`);
   const shown = await cli("tenants", "show", "acme");
   assert.match(shown.out, /state +active\n/);
   assert.match(shown.out, /subscription +sub_1\n/);
+  assert.match(shown.out, /\n\nID +KIND +STATUS +QUEUED +TOOK\n1 +provision +queued /, "and its last operations");
   assert.equal((await cli("tenants", "show", "1")).out, shown.out);
   assert.match((await cli("tenants", "show", "gamma")).error ?? "", /There is no tenant "gamma"/);
 });
@@ -141,7 +147,7 @@ test("tunnels are listed, asked, restarted, and their logs followed", async (t) 
   const cli = against(api);
   api.connectors.entries = [{ cursor: "s=1", at: new Date(0), priority: 6, message: "Registered tunnel connection" }];
   assert.match((await cli("tunnels", "list")).out, /acme-tunnel +active +105/);
-  assert.match((await cli("tunnels", "status", "acme-tunnel")).out, /status +running/);
+  assert.match((await cli("tunnels", "status", "acme-tunnel")).out, /status +running\n/);
   assert.match((await cli("tunnels", "restart", "acme-tunnel")).out, /connections +4/);
   assert.equal(
     (await cli("tunnels", "logs", "acme-tunnel", "--lines", "5")).out,
@@ -156,6 +162,20 @@ test("tunnels are listed, asked, restarted, and their logs followed", async (t) 
   );
   api.shutdown.abort();
   assert.match((await following).out, /Registered/);
+});
+
+test("the audit log tells who did what to a tenant, the newest first", async (t) => {
+  const api = await startTestApi(t);
+  const cli = against(api);
+  for (const [actor, action, subjectId] of [
+    ["stripe", "tenant.request", "1"],
+    ["user:ada", "tenant.suspend", "1"],
+    ["user:ada", "tenant.suspend", "2"],
+  ] as const)
+    await api.database.transaction((tx) => recordAudit(tx, { actor, action, subjectType: "tenant", subjectId }));
+  const { out } = await cli("audit", "list", "--tenant", "1");
+  assert.match(out, /^LINE +AT +BY +FROM +ACTION +OF\n2 .* user:ada +tenant\.suspend +tenant 1\n1 .* stripe [^]*$/);
+  assert.doesNotMatch((await cli("audit", "list", "--actor", "stripe")).out, /ada/);
 });
 
 test("the audit log is checked through the server, and past it", async (t) => {

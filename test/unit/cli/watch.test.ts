@@ -58,5 +58,6 @@ test("the queue is shown, paused and gone on with, and its dead letters are trie
 test("plans are listed with what they give", async (t) => {
   const cli = against(await startTestApi(t));
   assert.match((await cli("plans")).out, /^PLAN +CONNECTIONS +MODULES\nshared +20\ndedicated +50 +crm\n$/);
+  assert.equal((await cli("plans", "list")).out, (await cli("plans")).out);
   assert.equal((JSON.parse((await cli("plans", "--json")).out) as { plans: unknown[] }).plans.length, 2);
 });
