@@ -6,6 +6,12 @@ import { serve } from "./serve.ts";
 import { readSettings, type ServerSettings } from "./settings.ts";
 import { logMixin } from "./telemetry/log-fields.ts";
 
+if (process.argv.slice(2).some((arg) => arg === "--help" || arg === "-h")) {
+  console.log(
+    "Usage: npm run serve [-- all|api|worker]\nAll settings are environment variables: docs/operations/server.md",
+  );
+  process.exit();
+}
 const given = readOrExit();
 const logger = pino({
   level: given.logLevel,

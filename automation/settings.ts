@@ -185,5 +185,9 @@ function withFiles(env: Environment, problems: string[]): Record<string, string 
 
 function describe(issue: z.core.$ZodIssue, env: Environment): string {
   const key = issue.path.map(String).join(".");
-  return env[key] === undefined ? `${key}: is missing; set ${key} or ${key}_FILE` : `${key}: ${issue.message}`;
+  const value = env[key];
+  if (value === undefined) return `${key}: is missing; set ${key} or ${key}_FILE`;
+  return MAY_BE_SECRET.test(key) ? `${key}: ${issue.message}` : `${key}: "${value.slice(0, 100)}": ${issue.message}`;
 }
+
+const MAY_BE_SECRET = /URL|KEY|SECRET|PASS|HEADERS/;

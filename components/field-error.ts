@@ -27,9 +27,13 @@ export class FieldError extends Error {
 export class SettingsError extends Error {
   readonly problems: readonly string[];
 
-  constructor(subject: string, problems: readonly string[]) {
+  constructor(subject: string, problems: readonly string[], advice?: string) {
     super(
-      `${subject} has ${problems.length} problem${problems.length === 1 ? "" : "s"}:\n${problems.map((p) => `  - ${p}`).join("\n")}`,
+      [
+        `${subject} has ${problems.length} problem${problems.length === 1 ? "" : "s"}:`,
+        ...problems.map((problem) => `  - ${problem}`),
+        ...(advice === undefined ? [] : [advice]),
+      ].join("\n"),
     );
     this.name = "SettingsError";
     this.problems = problems;

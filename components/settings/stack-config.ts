@@ -47,6 +47,7 @@ export function readStackConfig(
     "The platform's stack configuration",
     PlatformSettings,
     merge(legacy, decode(PlatformSettings, own)),
+    Object.keys(own).length === 0 ? FOR_A_TENANT : undefined,
   );
   const problems = crossProblems(settings);
   if (problems.length > 0) throw new SettingsError("The platform's stack configuration", problems);
@@ -98,12 +99,17 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function parse<T>(subject: string, schema: z.ZodType<T>, value: unknown): T {
+/** Whoever previews a tenant's stack without its file sees the platform's problems, which are none of his. */
+const FOR_A_TENANT =
+  "If this is a tenant's stack, write its file first: npm run -s cli -- tenants config acme > Pulumi.acme.yaml";
+
+function parse<T>(subject: string, schema: z.ZodType<T>, value: unknown, advice?: string): T {
   const read = schema.safeParse(value);
   if (read.success) return read.data;
   throw new SettingsError(
     subject,
     read.error.issues.flatMap((issue) => describe(issue, value)),
+    advice,
   );
 }
 
@@ -111,9 +117,10 @@ function describe(issue: z.core.$ZodIssue, root: unknown): string[] {
   const key = `${PROJECT}:${issue.path.map((part, index) => (typeof part === "number" ? `[${part}]` : `${index > 0 ? "." : ""}${String(part)}`)).join("")}`;
   const secret = PLATFORM_SECRETS.some((name) => issue.path[0] === name);
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map(
-      (name) =>
-        `${issue.path.length === 0 ? PROJECT + ":" + name : `${key}.${name}`}: no such setting; remove it with: pulumi config rm`,
+    return issue.keys.map((name) =>
+      issue.path.length === 0
+        ? `${PROJECT}:${name}: no such setting; remove it with: pulumi config rm '${PROJECT}:${name}'`
+        : `${key}.${name}: no such setting; remove it with: pulumi config rm --path '${key}.${name}'`,
     );
   }
   const value = issue.path.reduce<unknown>(
@@ -121,10 +128,12 @@ function describe(issue: z.core.$ZodIssue, root: unknown): string[] {
     root,
   );
   const flags = `${secret ? "--secret " : ""}${issue.path.length > 1 ? "--path " : ""}`;
+  if (value === undefined && issue.path.length === 1 && issue.code === "invalid_type" && issue.expected !== "string")
+    return [`${key}: is missing; write it into the stack's file, as Pulumi.prod.yaml shows`];
   if (value === undefined)
     return [`${key}: is missing; set it with: pulumi config set ${flags}'${key}' ${secret ? "" : "<value>"}`.trimEnd()];
   return [
-    `${key}: ${secret ? "(secret)" : JSON.stringify(value)} ${issue.message}; correct it with: pulumi config set ${flags}'${key}'`,
+    `${key}: ${secret ? "(secret)" : JSON.stringify(value)}: ${issue.message}; correct it with: pulumi config set ${flags}'${key}'`,
   ];
 }
 

@@ -60,17 +60,28 @@ test("every problem is told at once, with its key and the command that corrects 
   delete (config as Record<string, string>)["odoosaas:masterKey"];
   const problems = problemsOf(config);
   assert.equal(problems.length, 3);
-  assert.ok(problems.some((problem) => problem.startsWith('odoosaas:domain: "Not A Domain" must be a host name')));
-  assert.ok(problems.some((problem) => problem.includes("odoosaas:colour: no such setting")));
+  assert.ok(problems.some((problem) => problem.startsWith('odoosaas:domain: "Not A Domain": must be a host name')));
+  assert.ok(
+    problems.some((problem) => problem.endsWith("no such setting; remove it with: pulumi config rm 'odoosaas:colour'")),
+  );
   assert.ok(
     problems.some((problem) => problem.includes("odoosaas:masterKey: is missing") && problem.includes("--secret")),
+  );
+});
+
+test("without any configuration the way to a tenant's file is told, and what is no text is asked for in the file", () => {
+  assert.throws(() => readStackConfig({}), /hosts: is missing; write it .*Pulumi\.prod\.yaml[^]*tenants config acme/);
+  assert.throws(() => readStackConfig({}), /odoosaas:domain: is missing; set it with: pulumi config set/);
+  assert.throws(
+    () => readStackConfig({ "odoosaas:domain": "a.example" }),
+    ({ message }: Error) => !message.includes("tenants config"),
   );
 });
 
 test("a nested problem names its path", () => {
   const platform = examplePlatform();
   const problems = problemsOf(asConfig({ ...platform, hosts: [{ ...platform.hosts[0], capacity: 0 }] }));
-  assert.match(problems[0] ?? "", /^odoosaas:hosts\[0\]\.capacity: 0 .* --path 'odoosaas:hosts\[0\]\.capacity'$/);
+  assert.match(problems[0] ?? "", /^odoosaas:hosts\[0\]\.capacity: 0: .* --path 'odoosaas:hosts\[0\]\.capacity'$/);
 });
 
 test("a wrong secret is not repeated", () => {

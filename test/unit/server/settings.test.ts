@@ -35,6 +35,24 @@ test("everything that is missing or wrong is told at once, each with its name", 
   );
 });
 
+test("a wrong value is shown, unless it may be a secret", () => {
+  const wrong = {
+    ROLE: "master",
+    PORT: "99999",
+    SWEEP_SECONDS: "soon",
+    JWT_SECRET: "short",
+    DATABASE_URL: "my-secret",
+  };
+  assert.throws(
+    () => readSettings({ ...ENV, ...wrong }),
+    ({ message }: Error) =>
+      /ROLE: "master": .*"worker"/.test(message) &&
+      /PORT: "99999": /.test(message) &&
+      /SWEEP_SECONDS: "soon": /.test(message) &&
+      !/"short"|my-secret/.test(message),
+  );
+});
+
 test("defaults are for one machine; the platform's stack gets its full name", () => {
   const settings = readSettings(ENV);
   assert.equal(settings.role, "all");
