@@ -153,9 +153,10 @@ function invalidName(
   subscriptionId: string,
   problem: string,
 ): OperatorTask {
+  const rule = problem.replace(`"${name.name}" `, ""); // some of the rules name the value themselves
   return {
     kind: "subdomain-invalid",
-    detail: `Subscription ${subscriptionId} is paid, but its subdomain "${name.name}" (from ${name.where}) ${problem}.`,
+    detail: `Subscription ${subscriptionId} is paid, but its subdomain "${name.name}" (from ${name.where}) ${rule}.`,
     remedy: renaming(subscriptionId),
   };
 }

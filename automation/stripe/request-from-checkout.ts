@@ -45,13 +45,14 @@ export function requestFromCheckout(origin: Origin, prices: PlanByPrice): Tenant
   const plan = planOf(subscription, session?.metadata ?? null, prices);
   if (plan === undefined) return unknownPrice(subscription);
 
-  const email = [session?.customer_email, details?.email, customer?.email]
-    .map(text)
-    .find((one) => z.email().safeParse(one).success);
+  const addresses = [session?.customer_email, details?.email, customer?.email].map(text);
+  const email = addresses.find((one) => z.email().safeParse(one).success);
   if (email === undefined) {
+    const wrong = addresses.find((one) => one !== undefined);
+    const found = wrong === undefined ? "" : ` "${wrong}" is none.`;
     return {
       kind: "email-missing",
-      detail: `Subscription ${subscription.id} is paid, but neither its checkout nor its customer ${subscription.customerId} has an email address for the first login.`,
+      detail: `Subscription ${subscription.id} is paid, but neither its checkout nor its customer ${subscription.customerId} has an email address for the first login.${found}`,
       remedy: "Enter the customer's email address in Stripe; the tenant is made within minutes.",
     };
   }

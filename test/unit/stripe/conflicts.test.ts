@@ -96,6 +96,8 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
         subscription.id,
       ]);
       assert.equal(task?.["kind"], "subdomain-invalid", subdomain);
+      const named = String(task?.["detail"]).split(`"${subdomain}"`).length - 1;
+      assert.equal(named, 1, `the name stands once in ${String(task?.["detail"])}`);
       assert.match(String(task["detail"]), problem);
     }
     assert.equal((await shop.rows("select from tenant_deployments")).length, 0);

@@ -151,4 +151,5 @@ test("control characters are no part of a name", () => {
 test("a paid subscription without an address is for an operator", () => {
   const refused = requestFromCheckout(origin({ session: { customer_email: "nonsense" } }), PRICES);
   assert.ok("kind" in refused && refused.kind === "email-missing");
+  assert.match(refused.detail, /first login\. "nonsense" is none\.$/);
 });
