@@ -11,6 +11,7 @@ import { sweepClocks } from "./stripe/clocks.ts";
 import type { StripeDeps } from "./stripe/deps.ts";
 import { preview } from "./tenants/preview.ts";
 import type { ReconcileIO } from "./tenants/run.ts";
+import { TUNNELS } from "./tunnels/tunnel-target.ts";
 
 export interface WorkerParts {
   readonly io: ReconcileIO;
@@ -48,7 +49,7 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
         abandon: abandon.signal,
       }),
       stripeEvent: (eventId) => handleStripeEvent(eventId, stripe),
-      preview: (operationId) => preview(operationId, io, abandon.signal),
+      preview: (operationId) => preview(operationId, io, TUNNELS, abandon.signal),
     },
     { reconciles: io.engine.parallelism * 2, perHost: io.perHost, stripeEvents: 4 },
   );

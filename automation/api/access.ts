@@ -41,6 +41,7 @@ export const ACCESS = {
   "POST /api/tunnels/{id}/restart": "operator",
   "POST /api/tunnels/{id}/retry": "operator",
   "POST /api/tunnels/{id}/unlock": "operator",
+  "POST /api/tunnels/{id}/preview": "operator",
   "POST /api/tunnels/{id}/rotate": "admin",
   "GET /api/tunnels/subscription/{subscription_id}/tunnel": "viewer",
 

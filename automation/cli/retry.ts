@@ -12,7 +12,10 @@ export function retryCommand(tenants: Command, session: Session): void {
   tenants
     .command("retry [tenant]")
     .description("run a failed or stalled one again; check and repair any other")
-    .option("--reason <reason>", "all that are failed or stalled for this reason instead, such as cloudflare-refused")
+    .option(
+      "--reason <reason>",
+      "all that are failed or stalled for this reason instead, such as cloudflare-refused; tunnels of containers, too",
+    )
     .option("--no-wait", "return at once")
     .action(async (tenant: string | undefined, options: Options) => {
       if ((tenant === undefined) === (options.reason === undefined))
@@ -31,6 +34,9 @@ async function all(session: Session, reason: string): Promise<void> {
     after = answer["next"] as number | null;
   }
   if (session.json()) return session.print(JSON.stringify({ queued }));
-  session.print(`${queued} tenant${queued === 1 ? " is" : "s are"} queued`);
-  if (queued > 0) session.err.write("who is left: npm run cli -- tenants list --state failed,stalled\n");
+  session.print(`${queued} queued`);
+  if (queued > 0)
+    session.err.write(
+      "who is left: npm run cli -- tenants list --state failed,stalled; of containers' own tunnels: npm run cli -- tunnels list\n",
+    );
 }

@@ -44,6 +44,7 @@ export function tunnelChanges(tunnels: Command, session: Session): void {
   };
   change("retry", "run a failed or stalled one again; check and repair any other");
   change("unlock", "run it again, and break its stack's locks: whoever made them must be dead");
+  change("preview", "what a run would change");
   change("rotate", "draw its token anew while visitors are served");
 
   tunnels

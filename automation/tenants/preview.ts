@@ -1,64 +1,81 @@
-import { tenantStackName } from "../../components/program.ts";
 import { RESERVED } from "../cloudflare/call-counts.ts";
-import { redactor } from "../engine/redact.ts";
 import { EngineFailure } from "../engine/engine.ts";
+import { redactor } from "../engine/redact.ts";
 import { withLogFields } from "../telemetry/log-fields.ts";
 import { failCurrent, inSpan } from "../telemetry/spans.ts";
 import { classify } from "./classify.ts";
-import { operationSpan } from "./operation-span.ts";
-import type { Operation } from "./operation.ts";
-import type { Tenant } from "./tenant.ts";
 import { finishOperation, operationById, startOperation } from "./operation-rows.ts";
+import { operationSpan } from "./operation-span.ts";
+import { isFinished, type Operation } from "./operation.ts";
 import { Recorder } from "./recorder.ts";
-import type { ReconcileIO } from "./run.ts";
-import { secretsOf, stackConfig, stackSettings } from "./stack-settings.ts";
-import { TENANT_TABLE, tenantById } from "./tenant-rows.ts";
+import type { ReconcileIO, StackKind } from "./run.ts";
+import type { StackRow } from "./stack-row.ts";
+import { TENANTS } from "./tenant-target.ts";
 
-/** Computes what a reconcile would change. Changes nothing, so it needs no lease. */
-export async function preview(operationId: number, io: ReconcileIO, signal?: AbortSignal): Promise<void> {
+/**
+ * Computes what a reconcile would change, of a tenant or of a container's own tunnel (`tunnels` is their kind). Changes
+ * nothing, so it needs no lease.
+ */
+export async function preview<Tunnel extends StackRow>(
+  operationId: number,
+  io: ReconcileIO,
+  tunnels: StackKind<Tunnel>,
+  signal?: AbortSignal,
+): Promise<void> {
   const operation = await operationById(io.db, operationId);
-  const tenant = operation?.tenantId == null ? undefined : await tenantById(io.db, operation.tenantId);
-  if (
-    operation === undefined ||
-    tenant === undefined ||
-    operation.status === "succeeded" ||
-    operation.status === "failed"
-  )
-    return;
+  if (operation === undefined || isFinished(operation)) return;
+  const { tenantId, standaloneTunnelId } = operation;
+  if (tenantId !== null) await previewOf(TENANTS, tenantId, operation, io, signal);
+  else if (standaloneTunnelId !== null) await previewOf(tunnels, standaloneTunnelId, operation, io, signal);
+}
+
+async function previewOf<Row extends StackRow>(
+  kind: StackKind<Row>,
+  id: number,
+  operation: Operation,
+  io: ReconcileIO,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { name, columns, owner, spanAttributes } = kind.table;
+  const [row] = (await io.db.query<Row>(`select ${columns} from ${name} where id = $1`, [id])).rows;
+  if (row === undefined) return;
   const started = await startOperation(io.db, {
     id: operation.id,
     worker: io.worker,
     leaseToken: null,
-    generation: tenant.generation,
+    generation: row.generation,
     kind: "preview",
   });
   const { requestId } = operation;
-  const fields = { tenantId: tenant.id, operationId: operation.id, ...(requestId === null ? {} : { requestId }) };
+  const fields = { ...owner(id), operationId: operation.id, ...(requestId === null ? {} : { requestId }) };
   await withLogFields(fields, () =>
-    inSpan("operation preview", operationSpan(started, TENANT_TABLE.spanAttributes(tenant)), () =>
-      compute(operation, tenant, io, signal),
+    inSpan("operation preview", operationSpan(started, spanAttributes(row)), () =>
+      compute(kind, operation, row, io, signal),
     ),
   );
 }
 
-async function compute(operation: Operation, tenant: Tenant, io: ReconcileIO, signal?: AbortSignal): Promise<void> {
+async function compute<Row extends StackRow>(
+  kind: StackKind<Row>,
+  operation: Operation,
+  row: Row,
+  io: ReconcileIO,
+  signal?: AbortSignal,
+): Promise<void> {
   const recorder = new Recorder(io.db, operation.id, (error) =>
     io.log.error({ err: error }, "a preview's events could not be stored"),
   );
   let hide = (text: string): string => text;
   try {
     const { settings: platform } = await io.platform();
-    const settings = stackSettings(tenant);
-    const secrets = secretsOf(platform, settings);
-    hide = redactor(secrets);
+    const { program, ...input } = kind.input(row, platform, io.platformStack);
+    hide = redactor(input.secrets);
     const wanted = { purpose: "preview", calls: RESERVED.preview, importance: "background" } as const;
     await io.cloudflare.spend(platform.cloudflare.accountId, wanted, Infinity, signal);
     const { changes, resources, diagnostics, timings } = await io.engine.preview({
-      stack: tenantStackName(tenant.subdomain),
-      program: [platform, settings],
-      config: stackConfig(settings, io.platformStack),
+      ...input,
+      program: program(),
       onEvent: recorder.event,
-      secrets,
       ...(signal && { signal }),
     });
     await recorder.flush();

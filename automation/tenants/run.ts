@@ -43,21 +43,25 @@ export interface ProgramChoice {
   readonly passwordByHost?: boolean;
 }
 
-/** What a row asks for: a stack, and how it is looked for and proven. */
-export interface Target {
-  /** Subdomain of a tenant, label of a container's own tunnel. */
-  readonly name: string;
-  /** Full name of its stack. */
+/** What the engine is given of a stack, to run it or to preview it. */
+export interface StackInput {
+  /** Full name. */
   readonly stack: string;
-  readonly host: HostSettings;
   /** Values that must not be seen in events, diagnostics and errors of its runs. */
   readonly secrets: readonly string[];
   /** For the CLI's benefit: see ProgramRun. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** Arguments of automation/engine/stack-program.ts. */
+  program(how?: ProgramChoice): readonly unknown[];
+}
+
+/** What a row asks for: a stack, and how it is looked for and proven. */
+export interface Target extends StackInput {
+  /** Subdomain of a tenant, label of a container's own tunnel. */
+  readonly name: string;
+  readonly host: HostSettings;
   /** Type of the component that is the whole stack. */
   readonly component: string;
-  /** Arguments of automation/engine/stack-program.ts. */
-  program(how: ProgramChoice): readonly unknown[];
   /** What bears its names in the clouds. */
   look(): Promise<Findings>;
   /** Undefined when it is as it should be after the update; otherwise what is not, in words. */
@@ -67,6 +71,8 @@ export interface Target {
 /** A kind of stacks that are kept as rows say: tenants (tenant-target.ts), containers' own tunnels (automation/tunnels). */
 export interface StackKind<Row extends StackRow> {
   readonly table: StackTable<Row>;
+  /** Throws TenantFailure when what the row says is no input. */
+  input(row: Row, platform: PlatformSettings, platformStack: string): StackInput;
   /** Throws TenantFailure when the row, or the platform, does not allow it. */
   target(io: ReconcileIO, lease: Lease<Row>, platform: Platform): Promise<Target>;
 }

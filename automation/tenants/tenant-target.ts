@@ -8,7 +8,7 @@ import type { Findings } from "./findings.ts";
 import { placeOf } from "./placement.ts";
 import { TenantFailure } from "./reasons.ts";
 import { rememberPlan } from "./remember-plan.ts";
-import type { Run, StackKind } from "./run.ts";
+import type { ProgramChoice, Run, StackKind } from "./run.ts";
 import { secretsOf, stackConfig, stackSettings } from "./stack-settings.ts";
 import { TENANT_TABLE } from "./tenant-rows.ts";
 import type { Tenant } from "./tenant.ts";
@@ -16,6 +16,15 @@ import type { Tenant } from "./tenant.ts";
 /** Tenants, as reconciles see them. */
 export const TENANTS: StackKind<Tenant> = {
   table: TENANT_TABLE,
+  input(tenant, platform, platformStack) {
+    const settings = stackSettings(tenant);
+    return {
+      stack: tenantStackName(settings.subdomain),
+      secrets: secretsOf(platform, settings),
+      config: stackConfig(settings, platformStack),
+      program: ({ adopt, passwordByHost }: Partial<ProgramChoice> = {}) => [platform, settings, adopt, passwordByHost],
+    };
+  },
   async target(io, lease, { settings: platform, clouds }) {
     const tenant = await rememberPlan(io.db, lease, platform);
     const settings = stackSettings(tenant);
@@ -25,13 +34,10 @@ export const TENANTS: StackKind<Tenant> = {
     if (known === null && tenant.wanted !== "deleted")
       throw new TenantFailure("settings-invalid", `plan_type: this platform has no plan "${tenant.planType}"`);
     return {
+      ...TENANTS.input(tenant, platform, io.platformStack),
       name: settings.subdomain,
-      stack: tenantStackName(settings.subdomain),
       host,
-      secrets: secretsOf(platform, settings),
-      config: stackConfig(settings, io.platformStack),
       component: "odoosaas:tenant:Tenant",
-      program: ({ adopt, passwordByHost = false }) => [platform, settings, adopt, passwordByHost],
       look: () => clouds.look(settings),
       prove: (run, { found }) => prove(run, settings, host, found),
     };

@@ -7,6 +7,7 @@ import { StaleGeneration, SubscriptionHasTunnel, SubscriptionTaken } from "../te
 import { insertOperation, operationsOf } from "../tenants/operation-rows.ts";
 import { isFinished, type Operation } from "../tenants/operation.ts";
 import { knownHost } from "../tenants/placement.ts";
+import type { ReasonKey } from "../tenants/reasons.ts";
 import { tenantBySubdomain, tenantBySubscription } from "../tenants/tenant-rows.ts";
 import type { Actor } from "../tenants/tenants.ts";
 import { rotated, wantedSecrets } from "../tenants/rotation.ts";
@@ -105,32 +106,51 @@ export class DatabaseTunnels implements StandaloneTunnels {
   }
 
   async rotateAll(by: Actor, options: Pick<TunnelOptions, "priority"> = {}): Promise<number> {
-    let queued = 0;
-    for (const { label, wanted } of await this.list()) {
-      if (wanted === "deleted") continue;
-      try {
-        await this.rotate(tunnelName(label), by, options);
-        queued += 1;
-      } catch (error) {
-        if (!(error instanceof TunnelIsDeleted || error instanceof UnknownTunnel)) throw error; // since it was listed
-      }
-    }
-    return queued;
+    const present = (await this.list()).filter(({ wanted }) => wanted !== "deleted");
+    return each(present, (name) => this.rotate(name, by, options));
   }
 
-  /** What is done to one that is there, while nobody else changes it. */
+  async retryAll(reason: ReasonKey, by: Actor, options: Pick<TunnelOptions, "priority"> = {}): Promise<number> {
+    const stuck = (await this.list()).filter(
+      ({ state, stateReason }) => (state === "failed" || state === "stalled") && stateReason === reason,
+    );
+    return each(stuck, (name) => this.retry(name, by, options));
+  }
+
+  async preview(nameOrId: string, by: Actor, { accepted }: Pick<TunnelOptions, "accepted"> = {}): Promise<Operation> {
+    return this.#locked(nameOrId, async (tx, tunnel) => {
+      const operation = await insertOperation(tx, {
+        of: { standaloneTunnelId: tunnel.id },
+        kind: "preview",
+        generation: tunnel.generation,
+        requestedBy: by.name,
+        requestId: by.requestId ?? null,
+      });
+      await accepted?.(tx, operation.id);
+      await this.#queue.enqueuePreview(tx, operation.id);
+      return operation;
+    });
+  }
+
   async #changed(
     nameOrId: string,
     { expectedGeneration: expected }: TunnelOptions,
     change: (tx: Transaction, before: StandaloneTunnel) => Promise<AcceptedTunnel>,
   ): Promise<AcceptedTunnel> {
-    const found = await this.get(nameOrId);
-    return this.#db.transaction(async (tx) => {
-      const before = found && (await rows.lockTunnel(tx, found.id));
-      if (before === undefined || before.state === "deleted") throw new UnknownTunnel(nameOrId);
+    return this.#locked(nameOrId, (tx, before) => {
       if (expected !== undefined && before.generation !== expected)
         throw new StaleGeneration(tunnelName(before.label), expected, before.generation);
       return change(tx, before);
+    });
+  }
+
+  /** What is done to one that is there, while nobody else changes it. */
+  async #locked<T>(nameOrId: string, work: (tx: Transaction, tunnel: StandaloneTunnel) => Promise<T>): Promise<T> {
+    const found = await this.get(nameOrId);
+    return this.#db.transaction(async (tx) => {
+      const tunnel = found && (await rows.lockTunnel(tx, found.id));
+      if (tunnel === undefined || tunnel.state === "deleted") throw new UnknownTunnel(nameOrId);
+      return work(tx, tunnel);
     });
   }
 
@@ -175,6 +195,23 @@ export class DatabaseTunnels implements StandaloneTunnels {
     });
     return operation;
   }
+}
+
+/** Returns of how many it was done. */
+async function each(
+  listed: readonly StandaloneTunnel[],
+  change: (name: string) => Promise<AcceptedTunnel>,
+): Promise<number> {
+  let done = 0;
+  for (const { label } of listed) {
+    try {
+      await change(tunnelName(label));
+      done += 1;
+    } catch (error) {
+      if (!(error instanceof TunnelIsDeleted || error instanceof UnknownTunnel)) throw error; // since it was listed
+    }
+  }
+  return done;
 }
 
 /** What the audit log keeps of it, before and after a change. */

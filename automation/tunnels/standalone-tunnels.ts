@@ -1,4 +1,5 @@
 import type { Operation } from "../tenants/operation.ts";
+import type { ReasonKey } from "../tenants/reasons.ts";
 import type { StackRow } from "../tenants/stack-row.ts";
 import type { Actor, RetryOptions } from "../tenants/tenants.ts";
 
@@ -54,6 +55,10 @@ export interface StandaloneTunnels {
   rotate(nameOrId: string, by: Actor, options?: TunnelOptions): Promise<AcceptedTunnel>;
   /** The same for all. Returns how many are queued. */
   rotateAll(by: Actor, options?: Pick<TunnelOptions, "priority">): Promise<number>;
+  /** Records an operation that computes what a run would change, and queues it. */
+  preview(nameOrId: string, by: Actor, options?: Pick<TunnelOptions, "accepted">): Promise<Operation>;
+  /** Runs all again that are failed or stalled for this reason. Returns how many are queued. */
+  retryAll(reason: ReasonKey, by: Actor, options?: Pick<TunnelOptions, "priority">): Promise<number>;
   /** Of one, newest first. */
   operations(id: number, limit: number): Promise<readonly Operation[]>;
 }

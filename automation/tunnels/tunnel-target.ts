@@ -8,7 +8,7 @@ import { deriveStandaloneTunnelSecret } from "../../components/tenant/secrets.ts
 import { placeOf } from "../tenants/placement.ts";
 import { TenantFailure } from "../tenants/reasons.ts";
 import { wantedSecrets } from "../tenants/rotation.ts";
-import type { Run, StackKind } from "../tenants/run.ts";
+import type { ProgramChoice, Run, StackKind } from "../tenants/run.ts";
 import { platformSecrets, upTo } from "../tenants/stack-settings.ts";
 import type { StandaloneTunnel } from "./standalone-tunnels.ts";
 import { TUNNEL_TABLE } from "./tunnel-rows.ts";
@@ -16,20 +16,26 @@ import { TUNNEL_TABLE } from "./tunnel-rows.ts";
 /** Containers' own tunnels, as reconciles see them. */
 export const TUNNELS: StackKind<StandaloneTunnel> = {
   table: TUNNEL_TABLE,
-  async target(io, { row }, { settings: platform, clouds }) {
+  input(row, platform, platformStack) {
     const settings = tunnelSettings(row);
     const { label, secretGeneration } = settings;
     return {
-      name: label,
       stack: tunnelStackName(label),
-      host: placeOf(platform, row),
       secrets: [
         ...platformSecrets(platform),
         ...upTo(secretGeneration, (n) => deriveStandaloneTunnelSecret(platform.masterKey, label, n)),
       ],
-      config: { [`${PROJECT}:tunnel`]: settings, [`${PROJECT}:platform`]: io.platformStack },
+      config: { [`${PROJECT}:tunnel`]: settings, [`${PROJECT}:platform`]: platformStack },
+      program: ({ adopt }: Partial<ProgramChoice> = {}) => [platform, settings, adopt],
+    };
+  },
+  async target(io, { row }, { settings: platform, clouds }) {
+    const settings = tunnelSettings(row);
+    return {
+      ...TUNNELS.input(row, platform, io.platformStack),
+      name: settings.label,
+      host: placeOf(platform, row),
       component: "odoosaas:tunnel:StandaloneTunnel",
-      program: ({ adopt }) => [platform, settings, adopt],
       look: () => clouds.lookForTunnel(settings),
       prove: (run, _claimed, { outputs }) => prove(run, String(outputs["tunnelId"])),
     };

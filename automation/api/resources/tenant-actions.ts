@@ -1,18 +1,17 @@
 import { z } from "zod";
 import { Priority } from "../../queue/queue.ts";
-import { isFinished } from "../../tenants/operation.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { ChangeOptions } from "../../tenants/tenants.ts";
 import { bind, type BoundEndpoint, type Call, endpoint } from "../http/endpoint.ts";
-import { acceptedResponses, acceptOnce, answerAccepted, awaited, preferenceApplied } from "./accepted.ts";
+import { acceptedResponses, acceptOnce, answerAccepted } from "./accepted.ts";
 import { Cursor, Limit, nextLink, TenantId } from "./fields.ts";
-import { OperationBody, operationBody, operationUrl } from "./operation-shapes.ts";
+import { OperationBody, operationBody } from "./operation-shapes.ts";
+import { answerPreview, previewResponses } from "./previews.ts";
 import { StackConfigBody, stackConfig } from "./tenant-config.ts";
 import { TenantBody, tenantBody } from "./tenant-shapes.ts";
 import { ifMatch, known } from "./tenants.ts";
 
 const Reason = z.strictObject({ reason: z.string().trim().min(1).max(200).optional() }).meta({ id: "Reason" });
-const OneOperation = z.object({ success: z.literal(true), operation: OperationBody });
 const OneTenant = z.object({ success: z.literal(true), tenant: TenantBody });
 
 const suspend = endpoint({
@@ -63,18 +62,7 @@ const preview = endpoint({
   summary: "Preview what a run would change",
   params: TenantId,
   accepts: ["Prefer"],
-  responses: {
-    200: {
-      description: "The preview: see `changes` and `resources`.",
-      schema: OneOperation,
-      headers: ["Preference-Applied"],
-    },
-    202: {
-      description: "Under way: Location is the operation's URL.",
-      schema: OneOperation,
-      headers: ["Location", "Preference-Applied"],
-    },
-  },
+  responses: previewResponses,
 });
 
 const pause = endpoint({
@@ -172,16 +160,7 @@ export function tenantActionRoutes(deps: ApiDeps): BoundEndpoint[] {
 
     bind(preview, async (call) => {
       await known(deps, call.params.id);
-      const { acceptance } = call;
-      const begun = acceptance?.operationId;
-      const asked =
-        (begun === undefined ? undefined : await tenants.operation(begun)) ??
-        (await tenants.preview(call.params.id, call.by, acceptance && { accepted: acceptance.remember }));
-      const operation = await awaited(asked, call, deps);
-      const body = { success: true as const, operation: operationBody(operation) };
-      const applied = preferenceApplied(call);
-      if (isFinished(operation)) return { status: 200, body, headers: applied };
-      return { status: 202, body, headers: { ...applied, location: operationUrl(operation.id) } };
+      return answerPreview(call, deps, (once) => tenants.preview(call.params.id, call.by, once));
     }),
 
     bind(pause, async ({ params, by }) => ({

@@ -3,6 +3,7 @@ import type { AcceptedTunnel, TunnelOptions } from "../../tunnels/standalone-tun
 import type { ApiDeps } from "../deps.ts";
 import { bind, type BoundEndpoint, type Call, endpoint } from "../http/endpoint.ts";
 import { acceptTunnelOnce, answerTunnel, changedResponses, standaloneName } from "./accepted-tunnel.ts";
+import { answerPreview, previewResponses } from "./previews.ts";
 import { ifMatch } from "./tenants.ts";
 import { TunnelId } from "./tunnel-shapes.ts";
 
@@ -39,21 +40,29 @@ const rotate = endpoint({
   responses: changedResponses,
 });
 
-export const tunnelActionEndpoints = [retry, unlock, rotate];
+const preview = endpoint({
+  route: "POST /api/tunnels/{id}/preview",
+  tag: "Tunnels",
+  summary: "Preview what a run of a container's tunnel would change",
+  description: "A tenant's is previewed with its tenant: 409.",
+  params: TunnelId,
+  accepts: ["Prefer"],
+  responses: previewResponses,
+});
+
+export const tunnelActionEndpoints = [retry, unlock, rotate, preview];
 
 export function tunnelActionRoutes(deps: ApiDeps): BoundEndpoint[] {
   const { standaloneTunnels } = deps;
+  const nameFor = (verb: string, nameOrId: string): Promise<string> =>
+    standaloneName(deps, nameOrId, (tenantId) => `Do it with the tenant: POST /api/tenants/${tenantId}/${verb}`);
   const carriedOut = async (
     call: Pick<Call, "acceptance" | "waitSeconds" | "signal" | "req">,
     nameOrId: string,
     verb: string,
     change: (name: string, options: TunnelOptions) => Promise<AcceptedTunnel>,
   ): ReturnType<typeof answerTunnel> => {
-    const name = await standaloneName(
-      deps,
-      nameOrId,
-      (tenantId) => `Do it with the tenant: POST /api/tenants/${tenantId}/${verb}`,
-    );
+    const name = await nameFor(verb, nameOrId);
     const accepted = await acceptTunnelOnce(call, deps, (once) => change(name, { ...once, ...urgent(call) }));
     return answerTunnel(accepted, call, deps);
   };
@@ -71,6 +80,11 @@ export function tunnelActionRoutes(deps: ApiDeps): BoundEndpoint[] {
     bind(rotate, (call) =>
       carriedOut(call, call.params.id, "rotate", (name, options) => standaloneTunnels.rotate(name, call.by, options)),
     ),
+
+    bind(preview, async (call) => {
+      const name = await nameFor("preview", call.params.id);
+      return answerPreview(call, deps, (once) => standaloneTunnels.preview(name, call.by, once));
+    }),
   ];
 }
 

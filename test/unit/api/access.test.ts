@@ -52,6 +52,7 @@ const EXPECTED: Record<"public" | Role, readonly string[]> = {
     "POST /api/tunnels/{id}/restart",
     "POST /api/tunnels/{id}/retry",
     "POST /api/tunnels/{id}/unlock",
+    "POST /api/tunnels/{id}/preview",
     "POST /api/tasks/{id}/resolve",
     "GET /api/events/{id}",
     "POST /api/events/{id}/replay",

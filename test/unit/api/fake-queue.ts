@@ -5,6 +5,7 @@ import type { DeadLetter, Queue, QueueDepth } from "../../../automation/queue/qu
 export class FakeQueue implements Queue {
   readonly events: string[] = [];
   readonly reconciles: number[] = [];
+  readonly previews: number[] = [];
   paused = false;
   pausedFor: number | undefined;
   dead: DeadLetter[] = [];
@@ -16,7 +17,9 @@ export class FakeQueue implements Queue {
 
   async enqueueTunnel(): Promise<void> {}
 
-  async enqueuePreview(): Promise<void> {}
+  async enqueuePreview(_tx: Transaction, operationId: number): Promise<void> {
+    this.previews.push(operationId);
+  }
 
   async enqueueStripeEvent(_tx: Transaction, eventId: string): Promise<void> {
     this.events.push(eventId);

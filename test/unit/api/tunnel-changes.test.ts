@@ -38,6 +38,33 @@ test("a container's own tunnel is retried, unlocked and rotated by itself; a ten
   assert.deepEqual([audit.at("lines.0.before.secretGeneration"), audit.at("lines.0.after.secretGeneration")], [1, 2]);
 });
 
+test("a run of a container's own tunnel is previewed once for an Idempotency-Key; a tenant's with its tenant", async (t) => {
+  const api = await startTestApi(t);
+  await withAcme(api);
+  await api.call("POST", "/api/tunnels", { body: SHOP });
+  const keyed = { headers: { "idempotency-key": "k1" } };
+  const { status, at, headers } = await api.call("POST", "/api/tunnels/shop-tunnel/preview", keyed);
+  assert.deepEqual(
+    [status, at("operation.kind"), at("operation.status"), at("operation.tunnel_name")],
+    [202, "preview", "queued", "shop-tunnel"],
+  );
+  assert.equal(headers.get("location"), `/api/operations/${String(at("operation.id"))}`);
+  assert.deepEqual(api.queue.previews, [at("operation.id")]);
+  await api.database.query("update idempotency_keys set status = null, claim = null where key = 'k1'");
+  const resumed = await api.call("POST", "/api/tunnels/shop-tunnel/preview", keyed);
+  assert.deepEqual([resumed.status, resumed.at("operation.id")], [202, at("operation.id")]);
+  const waiting = await api.call("GET", "/api/operations?tunnel=shop-tunnel&status=queued");
+  assert.deepEqual(waiting.at("operations.*.kind"), ["preview", "provision"], "it takes no waiting run's place");
+  assert.equal((await api.call("GET", "/api/tunnels/shop-tunnel")).at("tunnel.state"), "pending");
+  const ofTenant = await api.call("POST", "/api/tunnels/acme-tunnel/preview");
+  assert.deepEqual(
+    [ofTenant.status, ofTenant.at("remedy")],
+    [409, "Do it with the tenant: POST /api/tenants/1/preview"],
+  );
+  await api.database.query("update standalone_tunnels set state = 'deleted', deleted_at = now()");
+  assert.equal((await api.call("POST", "/api/tunnels/shop-tunnel/preview")).status, 404);
+});
+
 test("changes of a tunnel are held to the ETag they are based on", async (t) => {
   const api = await startTestApi(t);
   await api.call("POST", "/api/tunnels", { body: SHOP });

@@ -110,7 +110,7 @@ test("all tenants of a reason are tried again with one command", async (t) => {
     `insert into tenant_deployments (container_id, subdomain, plan_type, customer_email, state, state_reason)
      values (105, 'acme', 'shared', 'a@example.com', 'stalled', 'host-key-changed')`,
   );
-  assert.equal((await cli("tenants", "retry", "--reason", "host-key-changed")).out, "1 tenant is queued\n");
+  assert.equal((await cli("tenants", "retry", "--reason", "host-key-changed")).out, "1 queued\n");
   assert.equal((await cli("tenants", "retry", "--reason", "not-gone", "--json")).out, '{"queued":0}\n');
   assert.equal(api.tenants.allOperations.length, 2);
   for (const args of [[], ["acme", "--reason", "not-gone"]])

@@ -20,6 +20,7 @@ test("a container's own tunnel is made, shown, retried, unlocked, rotated and de
   assert.match(shown, /url +https:\/\/shop\.example\.com\n/);
   assert.match(shown, /port +8080\nsubscription +sub_9\n$/);
   assert.match((await cli("tunnels", "list")).out, /shop-tunnel +pending +105/);
+  assert.match((await cli("tunnels", "preview", "shop-tunnel", "--no-wait")).out, /is under way/);
   for (const verb of ["retry", "unlock", "rotate"]) {
     assert.match((await cli("tunnels", verb, "shop-tunnel", "--no-wait")).out, /is under way/);
     assert.equal(await lastAction(api), `tunnel.${verb}`);

@@ -37,6 +37,7 @@ export class FakeEngine implements Engine {
   readonly fences = new Map<string, number>();
   readonly states = new Map<string, Deployment>();
   readonly runs: ProgramRun[] = [];
+  readonly previews: ProgramRun[] = [];
   /** Called in the middle of each run, with its kind. */
   during: (kind: "up" | "destroy", run: StackRun) => Promise<void> = async () => {};
   readonly clouds: FakeClouds;
@@ -70,7 +71,8 @@ export class FakeEngine implements Engine {
     return { ...RESULT, outputs };
   }
 
-  async preview(): Promise<EngineResult> {
+  async preview(run: ProgramRun): Promise<EngineResult> {
+    this.previews.push(run);
     return RESULT;
   }
 

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { preview } from "../../../automation/tenants/preview.ts";
+import { TUNNELS } from "../../../automation/tunnels/tunnel-target.ts";
 import { EngineFailure } from "../../../automation/engine/engine.ts";
 import { BY, failOnce, leftLock, noResult, PLATFORM } from "../tenants/world.ts";
 import { actions, refused, run, tunnel, world } from "./tunnel-world.ts";
@@ -44,6 +46,28 @@ test("a lock that stays is broken once an operator vouches for it", async () => 
   assert.ok(engine.calls.includes(`unlock tunnel.${label}`));
   const done = await actions(label);
   assert.deepEqual(done.slice(-3), ["tunnel.unlock", "tunnel.unlock", "tunnel.active"], "the wish, and the deed");
+});
+
+test("a preview is computed with the tunnel's own settings, and changes nothing", async () => {
+  const { tunnels, worker, db, engine } = world();
+  const { id, label, generation } = await tunnel();
+  const { id: operationId } = await tunnels.preview(`${label}-tunnel`, BY);
+  await preview(operationId, worker("here:1:a"), TUNNELS);
+  const { rows } = await db.query(
+    "select kind, status, changes from operations where standalone_tunnel_id = $1 order by id",
+    [id],
+  );
+  assert.deepEqual(rows, [
+    { kind: "provision", status: "queued", changes: null },
+    { kind: "preview", status: "succeeded", changes: { create: 1 } },
+  ]);
+  const [run] = engine.previews;
+  assert.deepEqual(
+    [run?.stack, run?.program[1]],
+    [`organization/odoosaas/tunnel.${label}`, { label, hostId: 105, port: 8080, secretGeneration: 1 }],
+  );
+  const now = await tunnels.get(`${label}-tunnel`);
+  assert.deepEqual([now?.state, now?.generation], ["pending", generation]);
 });
 
 test("a deletion asked for again is the same; what is asked for while it runs ends with it", async () => {
