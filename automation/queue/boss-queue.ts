@@ -125,10 +125,10 @@ export class BossQueue implements Queue {
     readonly tenants: readonly DueRow[];
     readonly tunnels: readonly DueRow[];
   }): Promise<void> {
-    const job = (data: ReconcileJob, { containerId, awaited }: DueRow) => ({
+    const job = (data: ReconcileJob, { containerId, awaited, interrupted }: DueRow) => ({
       data,
       singletonKey: keyOf(data),
-      priority: awaited ? Priority.customer : Priority.background,
+      priority: awaited || interrupted ? Priority.customer : Priority.background,
       group: { id: `host-${containerId}` },
     });
     const jobs = [

@@ -6,7 +6,7 @@ export const Priority = {
   background: 0,
   /** A changed wish. */
   change: 10,
-  /** A customer is waiting: a paid checkout, a resume, an operator's click. */
+  /** A customer is waiting: a paid checkout, a resume, an operator's click. Or a dead worker left something half done. */
   customer: 20,
 } as const;
 

@@ -226,11 +226,14 @@ test("a sweep queues what is due: not the converged, paused, stalled, waiting, d
   assert.ok(due !== again);
 });
 
-test("the sweep lets customers who wait to be let in go before all else that is due", async () => {
-  const ids = [await tenant(), await tenant(), await tenant(), await tenant()];
-  const [changed, resumed, fresh, leaving] = ids;
+test("the sweep lets customers who wait to be let in, and what a dead worker left half done, go before all else", async () => {
+  const ids = [await tenant(), await tenant(), await tenant(), await tenant(), await tenant()];
+  const [changed, resumed, fresh, leaving, interrupted] = ids;
   await db.query("update tenant_deployments set ready_at = now(), converged_state = 'active' where id = any($1)", [
-    [changed, leaving],
+    [changed, leaving, interrupted],
+  ]);
+  await db.query("update tenant_deployments set lease_until = now() - interval '1 second' where id = $1", [
+    interrupted,
   ]);
   await db.query("update tenant_deployments set ready_at = now(), converged_state = 'suspended' where id = $1", [
     resumed,
@@ -247,6 +250,7 @@ test("the sweep lets customers who wait to be let in go before all else that is 
       [resumed, Priority.customer],
       [fresh, Priority.customer],
       [leaving, Priority.background],
+      [interrupted, Priority.customer],
     ],
   );
 });
