@@ -94,6 +94,14 @@ export function temporaryDirectory(instance: Pick<Instance, "directory">): strin
   return join(instance.directory, "tmp");
 }
 
+/**
+ * Where Node keeps what it has compiled (https://nodejs.org/api/module.html#module-compile-cache), for all instances: it
+ * takes half of the time that a server or a plugin needs to start.
+ */
+export function compileCache(instance: Pick<Instance, "cache">): string {
+  return join(instance.cache, "compiled");
+}
+
 interface Saved {
   /** N of 10.214.N.0/24. */
   network: number;

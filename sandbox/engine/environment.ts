@@ -1,5 +1,5 @@
 import { dirname, delimiter, join } from "node:path";
-import { type Instance, temporaryDirectory } from "../instance.ts";
+import { compileCache, type Instance, temporaryDirectory } from "../instance.ts";
 import { pluginOrigin, pulumiHome } from "./plugins.ts";
 import type { Engine } from "./provide.ts";
 
@@ -29,6 +29,7 @@ export function engineEnvironment(instance: Instance, engine: Engine): Record<st
     // Scripts run by this Node, and find this engine, whatever else the machine has.
     PATH: [engine.binDirectory, dirname(process.execPath), process.env["PATH"] ?? ""].join(delimiter),
     TMPDIR: temporaryDirectory(instance),
+    NODE_COMPILE_CACHE: compileCache(instance),
     PULUMI_HOME: pulumiHome(instance),
     PULUMI_BACKEND_URL: `postgres://pulumi@127.0.0.1:${postgres}/pulumi?sslmode=disable`,
     PGPASSFILE: backendPasswordFile(instance),

@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installStandIns } from "../plugins/install.ts";
-import type { Instance } from "../instance.ts";
+import { compileCache, type Instance } from "../instance.ts";
 
 /** Official provider plugins, which the engine fetches by itself, or the sandbox's stand-ins. */
 export type PluginOrigin = "official" | "stand-in";
@@ -27,7 +27,7 @@ export async function providePlugins(instance: Instance): Promise<PluginOrigin> 
   const plugins = join(home, "plugins");
   if (origin === "stand-in") {
     if (isLink(plugins)) rmSync(plugins); // downloads are shared: stand-ins must not get among them
-    await installStandIns(home);
+    await installStandIns(home, compileCache(instance));
   } else shareDownloads(instance, plugins);
   writeFileSync(decision, `${origin}\n`);
   return origin;

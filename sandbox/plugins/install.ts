@@ -6,10 +6,13 @@ import { PROVIDERS } from "./providers.ts";
 
 /**
  * Puts the stand-ins where the engine looks for its plugins: an executable for each provider that runs this checkout's
- * main.ts with this Node. Safe to call again and by several at once; an executable of another checkout is replaced.
+ * main.ts with this Node, and keeps what that has compiled in `compileCache`. Safe to call again and by several at once; an executable of another checkout is replaced.
  * Folders that hold an official plugin are left alone, and reported.
  */
-export async function installStandIns(pulumiHome: string): Promise<{ installed: string[]; official: string[] }> {
+export async function installStandIns(
+  pulumiHome: string,
+  compileCache: string,
+): Promise<{ installed: string[]; official: string[] }> {
   const installed: string[] = [];
   const official: string[] = [];
   for (const [name, version] of Object.entries(PROVIDERS)) {
@@ -20,7 +23,7 @@ export async function installStandIns(pulumiHome: string): Promise<{ installed: 
       official.push(name);
       continue;
     }
-    const script = shim(name, join(pulumiHome, "stand-in-cache"));
+    const script = shim(name, compileCache);
     if (present?.toString() !== script) {
       await mkdir(directory, { recursive: true });
       const fresh = `${executable}.${randomUUID()}.tmp`;
@@ -35,12 +38,14 @@ export async function installStandIns(pulumiHome: string): Promise<{ installed: 
 
 const MARK = "# stand-in plugin of the sandbox";
 
+/** Many of them live as long as the server, three for each update at once: small before fast. */
 function shim(name: string, cache: string): string {
   const main = fileURLToPath(new URL("./main.ts", import.meta.url));
   return [
     "#!/bin/sh",
     `${MARK}: sandbox/plugins/README.md`,
-    `ODOO_TENANTS_PLUGIN_CACHE=${quote(cache)} exec ${quote(process.execPath)} ${quote(main)} ${name} "$@"`,
+    `export MALLOC_ARENA_MAX=1 ODOO_TENANTS_PLUGIN_CACHE=${quote(cache)}`,
+    `exec ${quote(process.execPath)} --max-semi-space-size=1 ${quote(main)} ${name} "$@"`,
     "",
   ].join("\n");
 }

@@ -9,7 +9,9 @@ import { enableCompileCache } from "node:module";
 
 const cache = process.env["ODOO_TENANTS_PLUGIN_CACHE"];
 if (cache !== undefined) enableCompileCache(cache);
-delete process.env["ODOO_TENANTS_PLUGIN_CACHE"]; // commands that the plugin runs need not know
+// What is for this process only: commands that it runs need not know.
+delete process.env["ODOO_TENANTS_PLUGIN_CACHE"];
+delete process.env["MALLOC_ARENA_MAX"];
 
 const [, , name] = process.argv;
 const { isProviderName, loadProvider, PROVIDERS } = await import("./providers.ts");

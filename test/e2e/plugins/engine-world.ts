@@ -5,6 +5,7 @@ import { delimiter, dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { LocalWorkspace, type PulumiFn, type Stack } from "@pulumi/pulumi/automation/index.js";
 import { cacheDirectory } from "../../../sandbox/directories.ts";
+import { compileCache } from "../../../sandbox/instance.ts";
 import { provideEngine } from "../../../sandbox/engine/provide.ts";
 import { installStandIns } from "../../../sandbox/plugins/install.ts";
 import { undoAfter } from "../../undo.ts";
@@ -27,7 +28,7 @@ export async function engineWorld(t: TestContext, { installed = true } = {}): Pr
   const home = join(directory, "home");
   const state = join(directory, "state");
   for (const each of [home, state]) mkdirSync(each);
-  if (installed) await installStandIns(home);
+  if (installed) await installStandIns(home, compileCache({ cache: cacheDirectory() }));
   const env = {
     PULUMI_HOME: home,
     PULUMI_CONFIG_PASSPHRASE: "test",

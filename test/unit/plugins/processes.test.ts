@@ -40,7 +40,10 @@ function temporary(t: TestContext): string {
 
 test("an installed plugin starts, tells its port and ends with the engine's pipe", async (t) => {
   const home = temporary(t);
-  assert.deepEqual(await installStandIns(home), { installed: Object.keys(PROVIDERS), official: [] });
+  assert.deepEqual(await installStandIns(home, join(home, "compiled")), {
+    installed: Object.keys(PROVIDERS),
+    official: [],
+  });
   const { child, firstLine, exit } = await start(
     t,
     join(home, "plugins/resource-command-v1.2.1/pulumi-resource-command"),
@@ -49,7 +52,7 @@ test("an installed plugin starts, tells its port and ends with the engine's pipe
   const client = new ProviderClient(Number(firstLine), TYPE);
   t.after(() => client.close());
   await client.configure({});
-  const command = 'echo "[$ODOO_TENANTS_PLUGIN_CACHE]"';
+  const command = 'echo "[$ODOO_TENANTS_PLUGIN_CACHE$MALLOC_ARENA_MAX]"';
   assert.equal(
     (await client.create({ create: command })).outputs["stdout"],
     "[]",
@@ -61,23 +64,27 @@ test("an installed plugin starts, tells its port and ends with the engine's pipe
 
 test("installing again, and at once with others, leaves one working executable", async (t) => {
   const home = temporary(t);
-  await Promise.all([installStandIns(home), installStandIns(home), installStandIns(home)]);
+  await Promise.all([
+    installStandIns(home, join(home, "compiled")),
+    installStandIns(home, join(home, "compiled")),
+    installStandIns(home, join(home, "compiled")),
+  ]);
   const file = join(home, "plugins/resource-command-v1.2.1/pulumi-resource-command");
   const before = statSync(file);
   assert.equal(before.mode & 0o777, 0o755);
-  await installStandIns(home);
+  await installStandIns(home, join(home, "compiled"));
   assert.equal(statSync(file).mtimeMs, before.mtimeMs, "nothing is written without need");
   writeFileSync(file, readFileSync(file, "utf8").replace(process.execPath, "/an/older/node"));
-  await installStandIns(home);
+  await installStandIns(home, join(home, "compiled"));
   assert.match(readFileSync(file, "utf8"), new RegExp(process.execPath));
 });
 
 test("an official plugin that is there stays", async (t) => {
   const home = temporary(t);
-  await installStandIns(home);
+  await installStandIns(home, join(home, "compiled"));
   const file = join(home, "plugins/resource-command-v1.2.1/pulumi-resource-command");
   writeFileSync(file, "\x7fELF official");
-  assert.deepEqual((await installStandIns(home)).official, ["command"]);
+  assert.deepEqual((await installStandIns(home, join(home, "compiled"))).official, ["command"]);
   assert.equal(readFileSync(file, "utf8"), "\x7fELF official");
 });
 
