@@ -99,20 +99,17 @@ export class ApiClient {
     return (await response.json()) as Record<string, unknown>;
   }
 
-  /** Live events, until the server ends them. */
+  /** Live events, until the server ends them. They outlive the token: what comes then is asked for with a new one. */
   async *follow(path: string, signal?: AbortSignal): AsyncIterable<{ event: string; data: unknown }> {
-    const response = await this.#send("GET", path, {
-      headers: { accept: "text/event-stream" },
-      ...(signal !== undefined && { signal }),
-    });
-    let rest = "";
-    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-      const parts = (rest + chunk).split("\n\n");
-      rest = parts.pop() ?? "";
-      for (const part of parts) {
-        const field = (name: string): string | undefined => new RegExp(`^${name}: (.*)$`, "m").exec(part)?.[1];
-        const data = field("data");
-        if (data !== undefined) yield { event: field("event") ?? "message", data: JSON.parse(data) as unknown };
+    let last: string | undefined;
+    for (let expired = true; expired;) {
+      expired = false;
+      const headers = { accept: "text/event-stream", ...(last !== undefined && { "last-event-id": last }) };
+      const response = await this.#send("GET", path, { headers, ...(signal !== undefined && { signal }) });
+      for await (const { id, event, data } of eventsOf(response)) {
+        last = id ?? last;
+        if (event === "expired") expired = true;
+        else yield { event, data };
       }
     }
   }
@@ -136,6 +133,21 @@ export class ApiClient {
     }
     if (response.ok) return response;
     throw new CliError(await refusal(response));
+  }
+}
+
+/** https://html.spec.whatwg.org/multipage/server-sent-events.html, as far as this API makes use of it. */
+async function* eventsOf(response: Response): AsyncIterable<{ id: string | undefined; event: string; data: unknown }> {
+  let rest = "";
+  for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    const parts = (rest + chunk).split("\n\n");
+    rest = parts.pop() ?? "";
+    for (const part of parts) {
+      const field = (name: string): string | undefined => new RegExp(`^${name}: (.*)$`, "m").exec(part)?.[1];
+      const data = field("data");
+      if (data !== undefined)
+        yield { id: field("id"), event: field("event") ?? "message", data: JSON.parse(data) as unknown };
+    }
   }
 }
 

@@ -5,4 +5,6 @@ export interface Caller {
   /** The token's `sub`. */
   readonly subject: string;
   readonly role: Role;
+  /** When the token is taken no more: a live stream ends then. */
+  readonly expiresAt: Date;
 }

@@ -119,12 +119,12 @@ function refusal(error: unknown): unknown {
 }
 
 function callerOf(payload: JWTPayload): Caller {
-  const { sub, role } = payload;
+  const { sub, role, exp = 0 } = payload; // required where it is verified
   // It becomes an actor of the audit log.
   if (typeof sub !== "string" || sub === "" || sub.length > 200 || /\p{Cc}|\p{Surrogate}/u.test(sub))
     throw new TokenRefused('the token\'s "sub" is not accepted here');
   if (!isRole(role)) throw new TokenRefused('the token has no "role" of viewer, operator or admin');
-  return { subject: sub, role };
+  return { subject: sub, role, expiresAt: new Date((exp + CLOCK_TOLERANCE_SECONDS) * 1_000) };
 }
 
 export interface TokenRequest {

@@ -83,7 +83,7 @@ export interface Call<P = undefined, Q = undefined, B = undefined> {
   readonly acceptance?: Acceptance | undefined;
   /** Aborted when the client has gone or the request's time is over. */
   readonly signal: AbortSignal;
-  /** Gives the request more time than usual: seconds from now, Infinity for a live stream. */
+  /** Gives the request more time than usual: seconds from now, Infinity for a live stream, until the token ends. */
   allow(seconds: number): void;
   readonly req: Request;
   readonly res: Response;

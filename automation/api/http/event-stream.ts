@@ -43,9 +43,13 @@ export class StreamSlots {
 
 const HEARTBEAT_MS = 15_000;
 
+/** Why a stream is ended by the server: the client may come again, with a new token. */
+export class TokenExpired extends Error {}
+
 /**
- * Sends events (text/event-stream) until they end or the client leaves. A client that reads slower than they come
- * holds back their source instead of filling this process's memory.
+ * Sends events (text/event-stream) until they end, the client leaves, or its token has expired, which is told by a last
+ * event `expired`. A client that reads slower than they come holds back their source instead of filling this process's
+ * memory.
  */
 export async function streamEvents(
   res: Response,
@@ -71,6 +75,8 @@ export async function streamEvents(
     throw error; // for the log: the answer has begun
   } finally {
     clearInterval(heartbeat);
+    if (signal.reason instanceof TokenExpired)
+      res.write(encode({ event: "expired", data: { detail: "The token has expired: connect again with another." } }));
     res.end();
   }
 }

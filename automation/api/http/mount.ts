@@ -10,6 +10,7 @@ import { ApiError, toProblem } from "../problem.ts";
 import { readBody } from "./body.ts";
 import { type AnyReply, type BoundEndpoint, type Call, splitRoute, STREAMED, type Streamed } from "./endpoint.ts";
 import type { Acceptance } from "./acceptance.ts";
+import { TokenExpired } from "./event-stream.ts";
 import { type IdempotentRequest, once } from "./idempotency.ts";
 import { waitPreference } from "./prefer.ts";
 import type { RateLimits } from "./rate-limits.ts";
@@ -62,7 +63,7 @@ async function answer(bound: BoundEndpoint, req: Request, res: Response, context
 
   const key = req.get("idempotency-key");
   const idempotent = req.method === "POST" && !bound.endpoint.secret && key !== undefined && caller !== undefined;
-  const limit = timeLimit(res, context.requestTimeout, idempotent);
+  const limit = timeLimit(res, context.requestTimeout, idempotent, caller?.expiresAt);
   const call: Call<unknown, unknown, unknown> = {
     ...valid,
     caller,
@@ -160,13 +161,16 @@ interface TimeLimit {
   readonly signal: AbortSignal;
   /** Rejects when the time is over. */
   readonly over: Promise<never>;
-  /** Seconds from now; Infinity for live streams. */
+  /** Seconds from now; Infinity for live streams, which end with the caller's token. */
   extend(seconds: number): void;
   done(): void;
 }
 
+/** Of Node; a longer one would be over at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** An idempotent request goes on when its client leaves: the answer is kept for the next try. */
-function timeLimit(res: Response, seconds: number, outlivesClient: boolean): TimeLimit {
+function timeLimit(res: Response, seconds: number, outlivesClient: boolean, tokenEnds?: Date): TimeLimit {
   const abort = new AbortController();
   const { promise: over, reject } = Promise.withResolvers<never>();
   over.catch(() => {}); // nobody listens once the endpoint has answered
@@ -180,7 +184,12 @@ function timeLimit(res: Response, seconds: number, outlivesClient: boolean): Tim
   let timer: NodeJS.Timeout | undefined;
   const extend = (more: number): void => {
     clearTimeout(timer);
-    timer = Number.isFinite(more) ? setTimeout(fire, more * 1_000) : undefined;
+    if (Number.isFinite(more)) timer = setTimeout(fire, more * 1_000);
+    else if (tokenEnds !== undefined)
+      timer = setTimeout(
+        () => abort.abort(new TokenExpired()),
+        Math.min(tokenEnds.getTime() - Date.now(), LONGEST_TIMER_MS),
+      );
   };
   const left = (): void => {
     if (!outlivesClient) abort.abort();

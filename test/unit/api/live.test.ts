@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
+import type { Caller } from "../../../automation/api/auth/caller.ts";
 import { StreamSlots } from "../../../automation/api/http/event-stream.ts";
 import { ApiError } from "../../../automation/api/problem.ts";
 import { until } from "../../until.ts";
@@ -85,6 +87,19 @@ test("a watcher that reconnects goes on after the last event it saw", async (t) 
   const live = await follow(api, "/api/operations/1/events", { "last-event-id": "2" });
   await live.ended;
   assert(!live.text().includes("two") && live.text().includes("three"));
+});
+
+const inASecond = (): Date => new Date(Date.now() + 1_000);
+
+test("a stream ends with the token that it was asked for with", async (t) => {
+  const verify = async (): Promise<Caller> => ({ subject: "ada", role: "operator", expiresAt: inASecond() });
+  const api = await withOperation(t, { verify });
+  const live = await follow(api, "/api/operations/1/events");
+  assert.equal(live.status, 200);
+  const ended = await Promise.race([live.ended.then(() => true), setTimeout(8_000, false, { ref: false })]);
+  live.leave();
+  assert.ok(ended);
+  assert.match(live.text(), /event: expired\ndata: [^\n]+\n\n$/);
 });
 
 test("without a stream an operation tells what it has said so far, from the database", async (t) => {
