@@ -127,7 +127,8 @@ export function readSettings(env: Environment): ServerSettings {
       backendUrl: core.PULUMI_BACKEND_URL,
       passphrase: core.PULUMI_CONFIG_PASSPHRASE,
       home: core.PULUMI_HOME ?? `${env["HOME"] ?? "/root"}/.pulumi`,
-      parallelism: core.ENGINE_PARALLELISM ?? defaultParallelism(availableParallelism(), freemem()),
+      parallelism:
+        core.ENGINE_PARALLELISM ?? defaultParallelism(availableParallelism(), freemem(), process.constrainedMemory()),
       keepProviders: core.ENGINE_KEEP_PROVIDERS,
     },
     platformStack: core.PLATFORM_STACK.includes("/")
@@ -154,9 +155,13 @@ export function readSettings(env: Environment): ServerSettings {
 
 const MIB = 1_048_576;
 
-/** The engine of one update with its providers takes up to 350 MiB; 512 MiB are left to the server itself. */
-export function defaultParallelism(processors: number, freeBytes: number): number {
-  return Math.max(1, Math.min(processors, 16, Math.floor((freeBytes - 512 * MIB) / (350 * MIB))));
+/**
+ * The engine of one update with its providers takes up to 350 MiB; 512 MiB are left to the server itself. `limitBytes`:
+ * of a container or a unit (MemoryMax), which the machine's free memory knows nothing of; 0 where there is none.
+ */
+export function defaultParallelism(processors: number, freeBytes: number, limitBytes: number): number {
+  const bytes = limitBytes > 0 ? Math.min(freeBytes, limitBytes) : freeBytes;
+  return Math.max(1, Math.min(processors, 16, Math.floor((bytes - 512 * MIB) / (350 * MIB))));
 }
 
 /** All that the server reads of its environment; docs/operations/server.md has a row for each (a test compares). */

@@ -53,25 +53,16 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
     },
     { reconciles: io.engine.parallelism * 2, perHost: io.perHost, stripeEvents: 4 },
   );
+  const end = { stop: leave.signal, abandon: abandon.signal };
   const failed = (what: string) => (error: Error) => log.warn({ err: error }, what);
   const loops = [
-    repeat(parts.every.sweep, () => sweep(db, queue), leave.signal, failed("due tenants could not be queued")),
-    repeat(
-      parts.every.stripeCatchUp,
-      () => catchUp(stripe),
-      leave.signal,
-      failed("Stripe's events could not be compared"),
-    ),
-    repeat(
-      parts.every.stripeClocks,
-      () => sweepClocks(stripe),
-      leave.signal,
-      failed("the clocks could not be looked at"),
-    ),
+    repeat(parts.every.sweep, () => sweep(db, queue), end, failed("due tenants could not be queued")),
+    repeat(parts.every.stripeCatchUp, () => catchUp(stripe), end, failed("Stripe's events could not be compared")),
+    repeat(parts.every.stripeClocks, () => sweepClocks(stripe), end, failed("the clocks could not be looked at")),
     repeat(
       parts.every.prune,
       async () => log.debug(await parts.prune(), "pruned"),
-      leave.signal,
+      end,
       failed("what is too old could not be removed"),
     ),
   ];

@@ -88,7 +88,9 @@ test("a secret may come as a file; one that cannot be read is told", (t) => {
 
 test("updates at once: as many as processors, fewer where memory is short", () => {
   const GiB = 2 ** 30;
-  assert.equal(defaultParallelism(2, 16 * GiB), 2);
-  assert.equal(defaultParallelism(8, 2 * GiB), 4);
-  assert.equal(defaultParallelism(8, 0), 1);
+  assert.equal(defaultParallelism(2, 16 * GiB, 0), 2);
+  assert.equal(defaultParallelism(8, 2 * GiB, 0), 4);
+  assert.equal(defaultParallelism(8, 0, 0), 1);
+  assert.equal(defaultParallelism(8, 16 * GiB, 2 * GiB), 4, "as the container may have");
+  assert.equal(defaultParallelism(8, 2 * GiB, Number(2n ** 64n)), 4, "what Node says where there is no limit");
 });
