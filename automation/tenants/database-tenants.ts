@@ -157,11 +157,17 @@ export class DatabaseTenants implements Tenants {
     });
   }
 
-  async pause(id: number, paused: boolean, by: Actor): Promise<Tenant> {
+  async pause(
+    id: number,
+    paused: boolean,
+    by: Actor,
+    { expectedGeneration }: Pick<ChangeOptions, "expectedGeneration"> = {},
+  ): Promise<Tenant> {
     return this.#db.transaction(async (tx) => {
+      const before = await locked(tx, id, expectedGeneration);
       const tenant = await rows.setPaused(tx, id, paused);
-      if (tenant === undefined) throw new UnknownTenant(id);
-      await audit(tx, tenant, by, { action: paused ? "tenant.pause" : "tenant.unpause", after: { paused } });
+      const action = paused ? "tenant.pause" : "tenant.unpause";
+      await audit(tx, tenant, by, { action, before: { paused: before.paused }, after: { paused } });
       if (!paused && tenant.observedGeneration < tenant.generation)
         await this.#queue.enqueueReconcile(tx, id, Priority.change);
       return tenant;

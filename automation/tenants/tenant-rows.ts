@@ -170,6 +170,7 @@ export async function allowUnlock(db: Queryable, id: number): Promise<void> {
 const SET_PAUSED = `
   update tenant_deployments set paused = $2, updated_at = now() where id = $1 returning ${TENANT_COLUMNS}`;
 
-export async function setPaused(db: Queryable, id: number, paused: boolean): Promise<Tenant | undefined> {
-  return (await db.query<Tenant>(SET_PAUSED, [id, paused])).rows[0];
+/** Of a tenant that is there. */
+export async function setPaused(db: Queryable, id: number, paused: boolean): Promise<Tenant> {
+  return (await db.query<Tenant>(SET_PAUSED, [id, paused])).rows[0] as Tenant;
 }

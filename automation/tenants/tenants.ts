@@ -112,7 +112,7 @@ export interface Tenants {
   /** Draws these secrets of the tenant anew, and brings them into use while visitors are served. */
   rotate(id: number, secrets: readonly RotatableSecret[], by: Actor, options?: ChangeOptions): Promise<Accepted>;
   /** Parks (or releases) one tenant's reconciles; a running one ends first. */
-  pause(id: number, paused: boolean, by: Actor): Promise<Tenant>;
+  pause(id: number, paused: boolean, by: Actor, options?: Pick<ChangeOptions, "expectedGeneration">): Promise<Tenant>;
   /** Records an operation that computes what a reconcile would change, and queues it. */
   preview(id: number, by: Actor, options?: Pick<ChangeOptions, "accepted">): Promise<Operation>;
   /** Newest first. */

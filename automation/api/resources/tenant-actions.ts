@@ -2,7 +2,8 @@ import { z } from "zod";
 import { Priority } from "../../queue/queue.ts";
 import type { ApiDeps } from "../deps.ts";
 import type { ChangeOptions } from "../../tenants/tenants.ts";
-import { bind, type BoundEndpoint, type Call, endpoint } from "../http/endpoint.ts";
+import { bind, type BoundEndpoint, type Call, type CallOf, endpoint } from "../http/endpoint.ts";
+import { generationTag } from "../http/generation-tag.ts";
 import { acceptedResponses, acceptOnce, answerAccepted } from "./accepted.ts";
 import { Cursor, Limit, nextLink, TenantId } from "./fields.ts";
 import { OperationBody, operationBody } from "./operation-shapes.ts";
@@ -71,7 +72,8 @@ const pause = endpoint({
   summary: "Park a tenant's runs",
   description: "Wishes are still recorded; a run that has begun ends first.",
   params: TenantId,
-  responses: { 200: { description: "Paused.", schema: OneTenant } },
+  accepts: ["If-Match"],
+  responses: { 200: { description: "Paused.", schema: OneTenant, headers: ["ETag"] } },
 });
 
 const unpause = endpoint({
@@ -79,7 +81,8 @@ const unpause = endpoint({
   tag: "Tenants",
   summary: "Let a tenant's runs go on",
   params: TenantId,
-  responses: { 200: { description: "Going on.", schema: OneTenant } },
+  accepts: ["If-Match"],
+  responses: { 200: { description: "Going on.", schema: OneTenant, headers: ["ETag"] } },
 });
 
 const config = endpoint({
@@ -118,6 +121,16 @@ const operations = endpoint({
 
 function urgent({ req }: Pick<Call, "req">): ChangeOptions {
   return { ...ifMatch(req.get("if-match")), priority: Priority.customer };
+}
+
+async function paused(
+  pausing: boolean,
+  { params, by, req }: CallOf<typeof pause>,
+  { tenants, platform }: ApiDeps,
+): Promise<{ status: 200; headers: Record<string, string>; body: z.input<typeof OneTenant> }> {
+  const tenant = await tenants.pause(params.id, pausing, by, ifMatch(req.get("if-match")));
+  const headers = { etag: generationTag(tenant) };
+  return { status: 200, headers, body: { success: true, tenant: tenantBody(tenant, await platform()) } };
 }
 
 export const tenantActionEndpoints = [suspend, resume, retry, unlock, preview, pause, unpause, config, operations];
@@ -163,15 +176,9 @@ export function tenantActionRoutes(deps: ApiDeps): BoundEndpoint[] {
       return answerPreview(call, deps, (once) => tenants.preview(call.params.id, call.by, once));
     }),
 
-    bind(pause, async ({ params, by }) => ({
-      status: 200,
-      body: { success: true, tenant: tenantBody(await tenants.pause(params.id, true, by), await deps.platform()) },
-    })),
+    bind(pause, (call) => paused(true, call, deps)),
 
-    bind(unpause, async ({ params, by }) => ({
-      status: 200,
-      body: { success: true, tenant: tenantBody(await tenants.pause(params.id, false, by), await deps.platform()) },
-    })),
+    bind(unpause, (call) => paused(false, call, deps)),
 
     bind(config, async ({ params }) => {
       const tenant = await known(deps, params.id);

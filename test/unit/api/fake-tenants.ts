@@ -142,9 +142,9 @@ export class FakeTenants implements Tenants {
     return this.retry(id, by, options);
   }
 
-  async pause(id: number, paused: boolean, by: Actor): Promise<Tenant> {
-    this.calls.push({ method: "pause", by });
-    return this.replace({ ...this.#present(id), paused });
+  async pause(id: number, paused: boolean, by: Actor, options?: ChangeOptions): Promise<Tenant> {
+    this.calls.push({ method: "pause", by, options });
+    return this.replace({ ...this.#present(id, options), paused });
   }
 
   async preview(id: number, by: Actor, options?: Pick<ChangeOptions, "accepted">): Promise<Operation> {

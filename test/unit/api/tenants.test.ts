@@ -181,6 +181,11 @@ test("a change is made only on what the caller has seen", async (t) => {
   });
   assert.equal(stale.status, 412);
   assert.match(String(stale.at("remedy")), /Read it again/);
+  for (const verb of ["suspend", "resume", "retry", "unlock", "rotate", "pause", "unpause"]) {
+    const { status } = await api.call("POST", `/api/tenants/1/${verb}`, { headers: { "if-match": etag } });
+    assert.equal(status, 412, verb);
+  }
+  assert.equal((await api.call("DELETE", "/api/tenants/1", { headers: { "if-match": etag } })).status, 412);
   assert.equal(
     (await api.call("PATCH", "/api/tenants/1", { body: { plan_type: "shared" }, headers: { "if-match": "*" } })).status,
     202,

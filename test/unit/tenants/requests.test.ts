@@ -104,13 +104,23 @@ test("a deleted tenant cannot be called back, and an unknown one not be changed"
   await assert.rejects(tenants.changeWish(999_999, { wanted: "active" }, BY), UnknownTenant);
 });
 
-test("a paused tenant is queued again when it is released", async () => {
-  const { tenants, tenant, queued } = world();
+test("a paused tenant is queued again when it is released, and both are on record", async () => {
+  const { tenants, tenant, queued, db } = world();
   const { id } = await tenant();
   assert.equal((await tenants.pause(id, true, BY)).paused, true);
   const jobs = queued.length;
   assert.equal((await tenants.pause(id, false, BY)).paused, false);
   assert.equal(queued.length, jobs + 1);
+  const { rows } = await db.query(
+    "select action, before, after from audit_log where subject_id = $1 and action like '%pause' order by id",
+    [String(id)],
+  );
+  assert.deepEqual(rows, [
+    { action: "tenant.pause", before: { paused: false }, after: { paused: true } },
+    { action: "tenant.unpause", before: { paused: true }, after: { paused: false } },
+  ]);
+  await assert.rejects(tenants.pause(id, true, BY, { expectedGeneration: 99 }), StaleGeneration);
+  await assert.rejects(tenants.pause(999_999, true, BY), UnknownTenant);
 });
 
 test("pages neither repeat nor miss a tenant, in any order, while others are added", async () => {
