@@ -13,6 +13,26 @@ import { requestFromCheckout, type NameWish, type TenantRequest } from "./reques
 import { formerTenant, tenantToReturn, type FormerTenant } from "./returning-customer.ts";
 import { attempt } from "./savepoint.ts";
 
+/** From a subscription's first payment until its checkout session names it, with what the customer has chosen there. */
+const CHECKOUT_FOLLOWS_MS = 30_000;
+
+/**
+ * To be tried again in a moment: Stripe tells of a new subscription and of its paid invoice before the session that it
+ * comes from is complete. Without the session its tenant would get a proposed name instead of the chosen one, for good.
+ */
+class CheckoutMayFollow extends Error {
+  override readonly name = "CheckoutMayFollow";
+  constructor(subscriptionId: string) {
+    super(`subscription ${subscriptionId} is new, and its checkout, if it has one, is not complete yet`);
+  }
+}
+
+/** Not where the subscription itself names its tenant: whoever made it has done so on purpose. */
+function checkoutMayFollow({ session, subscription }: PaidOrigin, now: Date): boolean {
+  if (session !== undefined || subscription.metadata["subdomain"] !== undefined) return false;
+  return now.getTime() - subscription.createdAt.getTime() < CHECKOUT_FOLLOWS_MS;
+}
+
 /**
  * The tenant of a subscription that has none yet. Who has paid gets one, or an operator gets a task: a chosen name that
  * cannot be had is never replaced by another, a proposed one gives way to the next free one.
@@ -27,6 +47,7 @@ export async function beginTenant(application: Application, origin: PaidOrigin, 
   if (!beginning.begins) return await ignore(application, `no tenant: ${beginning.because}`);
   if (decision.wanted === "deleted")
     return await ignore(application, "no tenant: the subscription has ended, and its retention is over");
+  if (checkoutMayFollow(origin, deps.now())) throw new CheckoutMayFollow(subscriptionId);
 
   const request = requestFromCheckout(origin, prices);
   if ("kind" in request) {

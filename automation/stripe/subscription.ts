@@ -44,6 +44,7 @@ export interface PricedItem {
 export interface Subscription {
   readonly id: string;
   readonly customerId: string;
+  readonly createdAt: Date;
   readonly billing: Billing;
   readonly items: readonly PricedItem[];
   readonly metadata: Readonly<Record<string, string>>;
@@ -73,6 +74,7 @@ export function readSubscription(
   return {
     id: subscription.id,
     customerId: idOf(subscription.customer),
+    createdAt: date(subscription.created),
     billing: readBilling(subscription, openInvoices),
     items: subscription.items.data.map((item) => ({
       price: item.price.id,

@@ -122,6 +122,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
       customer: customer.id,
       items: [{ price: "price_business" }],
     });
+    await shop.days(1 / 1_440); // no checkout has made it
     await shop.settle();
     assert.equal((await openTasks(shop))[0]?.["kind"], "price-unknown");
     (shop.deps.settings.prices as Map<string, string>).set("prod_business", "business");
@@ -135,6 +136,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
     const { stripe } = shop.stripe;
     const customer = await stripe.customers.create({ email: "a@example.com", payment_method: "pm_card_visa" });
     await stripe.subscriptions.create({ customer: customer.id, items: [{ price: "price_business" }] });
+    await shop.days(1 / 1_440); // no checkout has made it
     await shop.settle();
     assert.deepEqual(await openTasks(shop), []);
     assert.equal((await shop.rows("select from tenant_deployments")).length, 0);

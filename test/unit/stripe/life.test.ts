@@ -149,6 +149,7 @@ suite("a tenant's life by Stripe's events", () => {
       trial_period_days: 14,
       trial_settings: { end_behavior: { missing_payment_method: "pause" } },
     });
+    await shop.days(1 / 1_440); // no checkout has made it
     await shop.settle();
     assert.equal((await shop.tenant(trial.id))?.subdomain, "beta");
     assert.equal((await shop.tenant(trial.id))?.wanted_reason, "trial");

@@ -24,6 +24,7 @@ function origin({ subscription, session, customer }: Given): Origin {
   return {
     subscription: {
       id: "sub_1",
+      createdAt: new Date(0),
       customerId: "cus_1",
       billing: { status: "active", collection: null, cancelAt: null },
       items: [{ price: "price_s", product: "prod_s", lookupKey: null, quantity: 1 }],
