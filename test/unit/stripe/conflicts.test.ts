@@ -113,11 +113,8 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   test("an unknown price is a task, which a catch-up resolves once the price is configured", async (t) => {
     const shop = await openShop(t, postgres, { prices: { price_other: "starter" } });
     const { stripe } = shop.stripe;
-    const customer = await stripe.customers.create({
-      email: "a@example.com",
-      name: "Acme",
-      payment_method: "pm_card_visa",
-    });
+    const payer = { email: "a@example.com", name: "Acme", payment_method: "pm_card_visa" };
+    const customer = await stripe.customers.create(payer);
     const subscription = await stripe.subscriptions.create({
       customer: customer.id,
       items: [{ price: "price_business" }],
