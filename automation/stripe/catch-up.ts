@@ -9,10 +9,13 @@ const CURSOR = "select caught_up_to as at from stripe_catch_up";
 const MOVE = `
   insert into stripe_catch_up (caught_up_to) values ($1)
   on conflict (only_row) do update set caught_up_to = greatest(stripe_catch_up.caught_up_to, excluded.caught_up_to)`;
+// Those without a tenant, too: a trial or a bank debit that waits for its first payment may have been paid since.
 const SUBSCRIPTIONS = `
-  select subscription_id as id from tenant_deployments
-  where subscription_id is not null and state <> 'deleted' and wanted <> 'deleted' and subscription_id > $1
-  order by subscription_id limit 500`;
+  select id from (
+    select subscription_id as id from tenant_deployments
+    where subscription_id is not null and state <> 'deleted' and wanted <> 'deleted'
+    union select id from stripe_subscriptions where status not in ('canceled', 'incomplete_expired')
+  ) known where id > $1 order by id limit 500`;
 
 const MINUTE = 60_000;
 /** Events may show up in Stripe's list a little later than their time says. */
@@ -107,7 +110,7 @@ async function requeueOverdue({ database, queue }: StripeDeps): Promise<number> 
   return overdue.length;
 }
 
-/** Every subscription that has a tenant, and every one made since, whatever events there were. */
+/** Every subscription that has a tenant, or may come to have one, and every one made since, whatever events there were. */
 async function rereadAll(since: Date, deps: StripeDeps): Promise<number> {
   let count = 0;
   for (let after = ""; ;) {

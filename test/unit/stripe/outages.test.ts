@@ -218,21 +218,6 @@ suite("what goes wrong between Stripe and here is made good", () => {
     assert.equal((await shop.rows("select from tenant_deployments")).length, 45);
   });
 
-  test("after a pause longer than Stripe's list reaches, every subscription is read", async (t) => {
-    const shop = await openShop(t, postgres, { stripe: { webhook: undefined } });
-    const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
-    await shop.catchUp();
-    await shop.settle();
-    await shop.stripe.stripe.subscriptions.cancel(subscription.id);
-    const later = await shop.stripe.checkout({ subdomain: "later" });
-    await shop.days(40);
-    await shop.stripe.restart(); // forgets events older than 30 days
-    const { reread } = await shop.catchUp();
-    assert.ok(reread >= 2);
-    assert.equal((await shop.tenant(subscription.id))?.wanted, "deleted");
-    assert.equal((await shop.tenant(later.subscription.id))?.wanted, "active");
-  });
-
   test("a stored event whose job was lost is queued again", async (t) => {
     const shop = await openShop(t, postgres);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
