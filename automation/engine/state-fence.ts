@@ -1,6 +1,7 @@
 import pg from "pg";
 import type { Fence } from "./engine.ts";
 import { StateRows } from "./state-rows.ts";
+import { compressQuickly } from "./state-compression.ts";
 import { fencedName, type StateTable, stateTable } from "./state-table.ts";
 
 /** Seen in pg_locks: one process at a time installs. */
@@ -75,6 +76,7 @@ export class StateFence {
       // Only once: making it keeps all writers waiting.
       if (rows.length === 0) await client.query(`${FUNCTION}; ${trigger(this.#table)}`);
       await client.query("commit");
+      await compressQuickly(client, this.#table);
       return true;
     } catch (error) {
       await client.query("rollback").catch(() => {});

@@ -123,3 +123,32 @@ test("the engine's own parameter of the address is kept for it, and its table is
 test("other backends have no fence", () => {
   for (const url of ["s3://bucket", "file:///var/state", ""]) assert.equal(StateFence.of(url), undefined);
 });
+
+test("new states are compressed by lz4, unless an operator has decided otherwise or writers are in the way", async (t) => {
+  const raised = async (url: string): Promise<void> => await fenceOf(t, url).raise({ subject: "tenant-1", token: 1 });
+  const compression = async ({ operator }: { operator: pg.Client }): Promise<unknown> => {
+    const query = "select pg_column_compression(data) as by from pulumi_state where key = 'large'";
+    return (await operator.query<{ by: string }>(query)).rows[0]?.by;
+  };
+  const large = "insert into pulumi_state values ('large', to_json(repeat('resource', 10000)))";
+
+  const usual = await backend(t);
+  await raised(usual.url);
+  await usual.operator.query(large);
+  assert.equal(await compression(usual), "lz4");
+
+  const decided = await backend(t);
+  await decided.operator.query("alter table pulumi_state alter column data set compression pglz");
+  await raised(decided.url);
+  await decided.operator.query(large);
+  assert.equal(await compression(decided), "pglz");
+
+  const busy = await backend(t);
+  await raised(busy.url); // the trigger is there
+  await busy.operator.query("alter table pulumi_state alter column data set compression default");
+  await busy.operator.query("begin");
+  await busy.operator.query(large);
+  await raised(busy.url);
+  await busy.operator.query("commit");
+  assert.equal(await compression(busy), "pglz");
+});
