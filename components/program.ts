@@ -3,7 +3,6 @@ import { Provider as PostgresqlProvider } from "@pulumi/postgresql/provider.js";
 import * as pulumi from "@pulumi/pulumi";
 import { Platform } from "./platform/platform.ts";
 import type { PlatformSettings } from "./settings/platform-settings.ts";
-import { PROJECT } from "./settings/stack-config.ts";
 import type { TenantSettings } from "./settings/tenant-settings.ts";
 import type { TunnelSettings } from "./settings/tunnel-settings.ts";
 import { type Adoption, Tenant } from "./tenant/tenant.ts";
@@ -17,11 +16,6 @@ export interface TenantOutputs {
   url: pulumi.Output<string>;
   database: pulumi.Output<string>;
   directUrl: pulumi.Output<string>;
-}
-
-/** Full name of a tenant's stack in a self-managed backend. */
-export function tenantStackName(subdomain: string): string {
-  return `organization/${PROJECT}/${subdomain}`;
 }
 
 /**
@@ -50,11 +44,6 @@ export function tenantProgram(
 
 /** Outputs of the stack of a container's own tunnel. None is secret. */
 export type TunnelOutputs = Pick<TenantOutputs, "tunnelId" | "tunnelName" | "url" | "directUrl">;
-
-/** Full name of such a stack. No tenant's has it: subdomains have no dots. */
-export function tunnelStackName(label: string): string {
-  return `organization/${PROJECT}/tunnel.${label}`;
-}
 
 /** The program of a container's own tunnel; like a tenant's, the same for operators and the server. */
 export function tunnelProgram(

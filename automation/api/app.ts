@@ -74,7 +74,8 @@ export function createApp(deps: ApiDeps): Express {
 }
 
 function endpoints(deps: ApiDeps): BoundEndpoint[] {
-  const document = openApiDocument(VERSION) as unknown as Record<string, unknown>;
+  // Made for whoever asks first: it takes a tenth of a second.
+  let document: Record<string, unknown> | undefined;
   return [
     ...tenantRoutes(deps),
     ...tenantActionRoutes(deps),
@@ -94,7 +95,10 @@ function endpoints(deps: ApiDeps): BoundEndpoint[] {
     ...secretRoutes(deps),
     ...auditRoutes(deps),
     ...healthRoutes(deps),
-    bind(openapiEndpoint, async () => ({ status: 200, body: document })),
+    bind(openapiEndpoint, async () => ({
+      status: 200,
+      body: (document ??= openApiDocument(VERSION) as unknown as Record<string, unknown>),
+    })),
   ];
 }
 

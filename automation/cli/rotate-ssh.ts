@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { Command } from "commander";
 import ssh2 from "ssh2";
-import { publicKeyLine } from "../../components/host/host-commands.ts";
+import { publicKeyLine } from "../../components/host/public-key-line.ts";
 import type { HostSettings } from "../../components/settings/platform-settings.ts";
 import { connect } from "../api/host/ssh-connection.ts";
 import { CliError } from "./cli-error.ts";

@@ -1,5 +1,5 @@
 import { odooRelease } from "../../components/odoo-release.ts";
-import { tenantStackName } from "../../components/program.ts";
+import { tenantStackName } from "../../components/stack-names.ts";
 import { type HostSettings, publicUrl } from "../../components/settings/platform-settings.ts";
 import type { TenantSettings } from "../../components/settings/tenant-settings.ts";
 import { hostname } from "../../components/tenant/names.ts";

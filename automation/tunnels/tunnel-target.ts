@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { tunnelStackName } from "../../components/program.ts";
+import { tunnelStackName } from "../../components/stack-names.ts";
 import { publicUrl } from "../../components/settings/platform-settings.ts";
 import { PROJECT } from "../../components/settings/stack-config.ts";
 import { TunnelSettings } from "../../components/settings/tunnel-settings.ts";

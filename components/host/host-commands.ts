@@ -1,9 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import ssh2 from "ssh2";
-import { FieldError } from "../field-error.ts";
 import type { HostSettings } from "../settings/platform-settings.ts";
 import { administratorScript } from "./administrator-script.ts";
 import { commandLine, type HostCommand } from "./host-command.ts";
+import { publicKeyLine } from "./public-key-line.ts";
 
 export interface HostCommandsArgs {
   host: HostSettings;
@@ -82,18 +81,4 @@ export function door(commands: readonly HostCommand[]): string {
     "exit 126",
     "",
   ].join("\n");
-}
-
-/** Throws FieldError for what is no private key. */
-export function publicKeyLine(privateKey: string): string {
-  const key = ssh2.utils.parseKey(privateKey);
-  if (key instanceof Error || !key.isPrivateKey()) {
-    throw new FieldError("sshPrivateKey is no SSH private key that can be read", {
-      field: "sshPrivateKey",
-      value: "(secret)",
-      remedy:
-        "Make one without a passphrase (ssh-keygen -t ed25519 -N '') and set it with: pulumi config set --secret.",
-    });
-  }
-  return `${key.type} ${key.getPublicSSH().toString("base64")} odoosaas`;
 }

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hostCommand, type HostCommand, runHostCommand } from "../host/host-command.ts";
+import { hostCommand, type HostCommand } from "../host/host-command.ts";
+import { runHostCommand } from "../host/run-host-command.ts";
 import { odooRelease } from "../odoo-release.ts";
 import type { HostSettings, PlatformSettings } from "../settings/platform-settings.ts";
 import { databaseName, ownershipMark, roleName } from "./names.ts";

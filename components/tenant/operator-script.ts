@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import { COMMAND_DIRECTORY, hostCommand, type HostCommand, runHostCommand } from "../host/host-command.ts";
+import { COMMAND_DIRECTORY, hostCommand, type HostCommand } from "../host/host-command.ts";
+import { runHostCommand } from "../host/run-host-command.ts";
 import type { HostSettings } from "../settings/platform-settings.ts";
 import { oneLine } from "./odoo-database.ts";
 

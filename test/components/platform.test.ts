@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 import ssh2 from "ssh2";
-import { publicKeyLine } from "../../components/host/host-commands.ts";
+import { publicKeyLine } from "../../components/host/public-key-line.ts";
 import { platformProgram } from "../../components/program.ts";
 import { examplePlatform } from "./example-platform.ts";
 import { graphOf, type Registered } from "./program-graph.ts";

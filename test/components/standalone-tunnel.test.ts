@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { tenantStackName, tunnelProgram, tunnelStackName } from "../../components/program.ts";
+import { tunnelProgram } from "../../components/program.ts";
+import { tenantStackName, tunnelStackName } from "../../components/stack-names.ts";
 import { TunnelSettings } from "../../components/settings/tunnel-settings.ts";
 import { deriveStandaloneTunnelSecret, deriveTunnelSecret } from "../../components/tenant/secrets.ts";
 import { Subdomain } from "../../components/tenant/subdomain.ts";

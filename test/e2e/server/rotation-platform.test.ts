@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import ssh2 from "ssh2";
 import { connect } from "../../../automation/api/host/ssh-connection.ts";
-import { publicKeyLine } from "../../../components/host/host-commands.ts";
+import { publicKeyLine } from "../../../components/host/public-key-line.ts";
 import { withAdministratorsKey } from "../../../sandbox/lifecycle/administrator.ts";
 import { projectDirectory } from "../../../sandbox/lifecycle/project.ts";
 import { startWorld, type World } from "../world.ts";
