@@ -13,7 +13,8 @@ export interface Claim {
 /**
  * Before the engine runs: finds what bears the tenant's names, refuses at once when that is another's (a provider would
  * retry a clash for minutes), and brings the state in line with what is really there after an interrupted run. The
- * cheap path: after a successful run the state is known to be right, and nothing is asked.
+ * cheap path: after a successful run the state is known to be right, and nothing is asked, unless somebody doubts it
+ * (a retry counts as a failed attempt).
  */
 export async function claim(run: Run): Promise<Claim> {
   const { row, takenOver } = run.lease;

@@ -132,6 +132,7 @@ export class DatabaseTenants implements Tenants {
       if (tenant.state === "deleted") throw new TenantIsDeleted(id);
       if (options.unlock === true) await rows.allowUnlock(tx, id);
       const due = await rows.updateWish(tx, id, changedWish(tenant, {}), true);
+      await rows.doubt(tx, id);
       const line = {
         action: options.unlock === true ? "tenant.unlock" : "tenant.retry",
         before: { state: tenant.state, reason: tenant.stateReason },

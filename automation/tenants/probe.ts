@@ -102,7 +102,12 @@ async function look(request: ProbeRequest, ask: Ask): Promise<string | undefined
 }
 
 function noConnector({ status, body }: Answer): string | undefined {
-  return status === 530 ? `Cloudflare sees no connector${/1033/.test(body) ? " (error 1033)" : ""}` : undefined;
+  if (status !== 530) return undefined;
+  const [, code] = /\berror(?: code)?:? (1\d{3})\b/i.exec(body) ?? [];
+  if (code === "1016") return "the DNS record is missing, or leads elsewhere (error 1016)";
+  return code === undefined || code === "1033"
+    ? `Cloudflare sees no connector${code === undefined ? "" : " (error 1033)"}`
+    : `Cloudflare answers with its error ${code}`;
 }
 
 function authentication(db: string, { login, password }: { login: string; password: string }): string {

@@ -5,8 +5,8 @@ export interface Reason {
   /** The next step. */
   readonly remedy: string;
   /**
-   * Whether it is tried again by itself: `soon` for what passes (an outage), `few` times for what may, `many` times (half an
-   * hour) for what somebody is about to end, `never` for what somebody has to change first. A tenant that is not tried
+   * Whether it is tried again by itself: `soon` for what passes (an outage), `few` times for what may, `many` times (some
+   * twenty minutes) for what somebody is about to end, `never` for what somebody has to change first. A tenant that is not tried
    * again is stalled.
    */
   readonly retried: "soon" | "few" | "many" | "never";

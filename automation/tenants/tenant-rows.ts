@@ -167,6 +167,14 @@ export async function allowUnlock(db: Queryable, id: number): Promise<void> {
   await db.query(SET_UNLOCK_BEFORE, [id]);
 }
 
+const SET_DOUBTED = `
+  update tenant_deployments set attempts = 1 where id = $1 and state in ('active', 'suspended')`;
+
+/** After `updateWish`: of a settled tenant, too, the next run looks at what is really there (claim.ts), as after a failure. */
+export async function doubt(db: Queryable, id: number): Promise<void> {
+  await db.query(SET_DOUBTED, [id]);
+}
+
 const SET_PAUSED = `
   update tenant_deployments set paused = $2, updated_at = now() where id = $1 returning ${TENANT_COLUMNS}`;
 

@@ -94,7 +94,9 @@ export class DatabaseTunnels implements StandaloneTunnels {
     { unlock = false, ...options }: TunnelOptions & { readonly unlock?: boolean } = {},
   ): Promise<AcceptedTunnel> {
     const action = unlock ? "tunnel.unlock" : "tunnel.retry";
-    return this.#changed(nameOrId, options, (tx, before) => this.#raise(tx, before, by, action, { unlock }, options));
+    return this.#changed(nameOrId, options, (tx, before) =>
+      this.#raise(tx, before, by, action, { unlock, doubt: true }, options),
+    );
   }
 
   async rotate(nameOrId: string, by: Actor, options: TunnelOptions = {}): Promise<AcceptedTunnel> {

@@ -77,7 +77,7 @@ export async function lockTunnel(db: Queryable, id: number): Promise<StandaloneT
 const RAISE = `
   update standalone_tunnels set
     wanted = coalesce($2, wanted), settings = settings || coalesce($3, '{}'::jsonb), generation = generation + 1,
-    attempts = 0, strikes = 0, retry_at = null, updated_at = now(),
+    attempts = case when $5 and state = 'active' then 1 else 0 end, strikes = 0, retry_at = null, updated_at = now(),
     unlock_before = case when $4 then now() else unlock_before end
   where id = $1
   returning ${COLUMNS}`;
@@ -87,14 +87,16 @@ export interface TunnelChange {
   readonly settings?: StandaloneTunnel["settings"];
   /** Whoever has locked its stack by now is dead. */
   readonly unlock?: boolean;
+  /** Of a settled tunnel, too, the next run looks at what is really there, as after a failure. */
+  readonly doubt?: boolean;
 }
 
 /** A new generation, due at once: with another wish, or once more with the same. Of a row that exists. */
 export async function raiseTunnel(
   db: Queryable,
   id: number,
-  { wanted, settings, unlock = false }: TunnelChange,
+  { wanted, settings, unlock = false, doubt = false }: TunnelChange,
 ): Promise<StandaloneTunnel> {
-  const values = [id, wanted ?? null, settings === undefined ? null : JSON.stringify(settings), unlock];
+  const values = [id, wanted ?? null, settings === undefined ? null : JSON.stringify(settings), unlock, doubt];
   return (await db.query<StandaloneTunnel>(RAISE, values)).rows[0] as StandaloneTunnel;
 }

@@ -22,6 +22,8 @@ const request = {
 
 const PROBLEMS: readonly [string, Answers, RegExp][] = [
   ["no connector", { "/web/login": [530, "error code: 1033"] }, /no connector \(error 1033\)/],
+  ["no record", { "/web/login": [530, "<h1>Error 1016</h1>Ray ID: 1033"] }, /DNS record is missing.*\(error 1016\)/],
+  ["another error of the edge's", { "/web/login": [530, "error code: 1000"] }, /its error 1000/],
   ["a login page that fails", { "/web/login": [502] }, /answers 502/],
   ["a page without a login form", { "/web/login": [200, "<h1>Create a database</h1>"] }, /no login form/],
   [

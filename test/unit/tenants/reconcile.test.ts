@@ -52,6 +52,21 @@ test("after a success nothing is asked before the next update: one call of the e
   );
 });
 
+test("a retry looks at what is there, also of a tenant that seems to be well, and makes what is gone anew", async () => {
+  const { worker, tenant, tenants, engine, clouds } = world();
+  const { id, subdomain } = await tenant();
+  await reconcile(id, worker());
+  const record = { urn: "urn:r", type: "cloudflare:index/dnsRecord:DnsRecord", id: "r-1" };
+  engine.states.set(subdomain, { version: 3, deployment: { resources: [record] } });
+  const { record: _record, ...rest } = everythingOf(subdomain);
+  clouds.found.set(subdomain, rest);
+  await tenants.retry(id, BY);
+  assert.equal((await reconcile(id, worker())).kind, "done");
+  assert.deepEqual(engine.states.get(subdomain)?.deployment?.resources, [], "the engine makes it anew");
+  const seen = await tenants.get(id);
+  assert.deepEqual([seen?.state, seen?.attempts], ["active", 0]);
+});
+
 test("a name that another bears stalls the tenant at once, with what bears it; when it is free, Retry succeeds", async () => {
   const { worker, tenant, tenants, engine, clouds } = world();
   const { id, subdomain } = await tenant();

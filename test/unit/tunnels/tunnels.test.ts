@@ -121,6 +121,16 @@ test("a tunnel that does not get through is failed with its reason, and tried ag
   assert.equal((await reconcileStack(TUNNELS, id, worker("here:1:a", later))).kind, "done");
 });
 
+test("a retry looks at what is there, also of a tunnel that seems to be well", async () => {
+  const { tunnels, clouds } = world();
+  const { id, label } = await tunnel();
+  await run(id);
+  const { looks } = clouds;
+  await tunnels.retry(`${label}-tunnel`, BY);
+  assert.equal((await run(id)).kind, "done");
+  assert.ok(clouds.looks > looks);
+});
+
 test("a tunnel is active only once Cloudflare lists its connection, which may come late", async () => {
   const { tunnels, clouds } = world();
   const { id, label } = await tunnel();
