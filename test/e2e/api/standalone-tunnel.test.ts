@@ -1,56 +1,27 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { assertDocumented } from "../../unit/api/openapi-check.ts";
 import { until } from "../../until.ts";
-import { type ApiAnswer, startWorld, type World } from "../world.ts";
+import { startWorld, type World } from "../world.ts";
+import { type Asked, askDocumented, type Documented, type Json, startShop } from "./shop.ts";
 
-type Json = Record<string, unknown>;
-
-const PORT = 8090;
 const TUNNEL = "/api/tunnels/shop-tunnel";
 const STACK = "organization/odoosaas/tunnel.shop";
 const UNIT = "/etc/systemd/system/cloudflared-shop-tunnel.service";
 const TOKEN = "/etc/cloudflared/shop-tunnel.token";
-
-/** Answers every path with its own name and the host it was asked for, as some container's server that is no Odoo. */
-const SERVER = `
-import http.server
-class Shop(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = ("the shop, asked as " + self.headers["Host"]).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-http.server.ThreadingHTTPServer(("127.0.0.1", ${PORT}), Shop).serve_forever()
-`;
 
 let world: World;
 let request: Json;
 
 before(async () => {
   world = await startWorld({ serverSettings: { TUNNEL_PROBE_SECONDS: "5" } });
-  await world.host.ok("cat > /root/shop.py && systemd-run --quiet --unit=shop python3 /root/shop.py", SERVER);
-  const { domain } = world.sandbox.instance;
-  request = { subscription_id: "sub_shop", container_id: 105, local_port: PORT, hostname: `shop.${domain}` };
+  request = await startShop(world);
 });
 after(() => world?.close());
 
-/** Every answer is held against the OpenAPI document. */
-async function ask(
-  method: string,
-  path: string,
-  body?: object,
-  headers?: Record<string, string>,
-): Promise<Omit<ApiAnswer, "body"> & { body: Json }> {
-  const answer = await world.api(method, path, body, headers);
-  const type = answer.headers.get("content-type") ?? "";
-  assertDocumented(method, path.split("?")[0] ?? "", answer.status, type, answer.body);
-  return answer;
-}
+const ask = (...asked: Asked): Promise<Documented> => askDocumented(world, ...asked);
 
 /** The end of the operation that an answer points to. */
-async function ended({ status, headers, body }: Awaited<ReturnType<typeof ask>>): Promise<Json> {
+async function ended({ status, headers, body }: Documented): Promise<Json> {
   assert.equal(status, 202, JSON.stringify(body));
   const finished = await ask("GET", String(headers.get("location")), undefined, { prefer: "wait=120" });
   return finished.body["operation"] as Json;
