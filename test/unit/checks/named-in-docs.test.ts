@@ -6,7 +6,7 @@ import { test } from "node:test";
 import type { Command } from "commander";
 import { ACCESS } from "../../../automation/api/access.ts";
 import { commandLine } from "../../../automation/cli/command-line.ts";
-import { REASONS } from "../../../automation/tenants/reasons.ts";
+import { FEW, MANY, type ReasonKey, REASONS } from "../../../automation/tenants/reasons.ts";
 
 // What people are told to type, to call or to open is there.
 const root = new URL("../../../", import.meta.url).pathname;
@@ -82,8 +82,15 @@ test("every path of the repository that a page of docs/ names is there", () => {
   assert.deepEqual(lost, []);
 });
 
-test("the guide has a section for each reason, in which it says how it is retried and what to look at", () => {
+test("the guide has a section for each reason, which says how it is retried and what to look at", () => {
   const sections = read("docs/operations/stalled-tenants.md").split(/^## /m).slice(1);
-  assert.deepEqual(sections.map((section) => section.split("\n")[0]).toSorted(), Object.keys(REASONS).toSorted());
-  for (const section of sections) assert.match(section, /\nRetried: \w+[^]*\*\*Look at\*\*[^]*\*\*Then\*\*/, section);
+  const titles = sections.map((section) => section.split("\n")[0] ?? "");
+  assert.deepEqual(titles.toSorted(), Object.keys(REASONS).toSorted());
+  const words = { never: "never", soon: "always", few: "five times", many: "twelve times" };
+  assert.deepEqual([FEW, MANY], [5, 12]);
+  for (const section of sections) {
+    const { retried } = REASONS[section.split("\n")[0] as ReasonKey];
+    assert(section.includes(`\nRetried: ${words[retried]}`), `it is retried ${words[retried]}: ${section}`);
+    assert.match(section, /\*\*Look at\*\*[^]*\*\*Then\*\*/, section);
+  }
 });
