@@ -61,9 +61,9 @@ test("a preview is computed with the tunnel's own settings, and changes nothing"
     { kind: "provision", status: "queued", changes: null },
     { kind: "preview", status: "succeeded", changes: { create: 1 } },
   ]);
-  const [run] = engine.previews;
+  const [previewed] = engine.previews;
   assert.deepEqual(
-    [run?.stack, run?.program[1]],
+    [previewed?.stack, previewed?.program[1]],
     [`organization/odoosaas/tunnel.${label}`, { label, hostId: 105, port: 8080, secretGeneration: 1 }],
   );
   const now = await tunnels.get(`${label}-tunnel`);
