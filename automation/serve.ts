@@ -14,7 +14,7 @@ import type { ReadinessCheck } from "./readiness.ts";
 import { LiveSecrets } from "./secrets/live-secrets.ts";
 import { reloading } from "./secrets/reload.ts";
 import type { ServerSettings } from "./settings.ts";
-import { stripeClient } from "./stripe/client.ts";
+import { connectStripe } from "./stripe/client.ts";
 import type { StripeDeps } from "./stripe/deps.ts";
 import { webhookRoute } from "./stripe/webhook.ts";
 import { LiveClouds } from "./tenants/clouds.ts";
@@ -86,13 +86,14 @@ export async function serve(settings: ServerSettings, log: Logger, stopping: Abo
     let queueRuns = true;
     closing.push(async () => void (queueRuns && (await queue.stop(1_000))));
     const tenants = new DatabaseTenants({ db, queue, listener, platform: platform.settings });
+    const { client, now } = connectStripe(settings.stripe);
     const stripe: StripeDeps = {
       database: db,
       tenants,
       queue,
-      stripe: stripeClient(settings.stripe),
+      stripe: client,
       settings: settings.stripe,
-      now: () => new Date(),
+      now,
       log: (message, facts) => log.info(facts ?? {}, message),
     };
 

@@ -34,6 +34,9 @@ export function serverEnvironment(
     STRIPE_API_BASE: `http://127.0.0.1:${ports.stripe}`,
     STRIPE_WEBHOOK_SECRET_FILE: webhookSecretFile(instance),
     STRIPE_PRICES: JSON.stringify(Object.fromEntries(Object.entries(PLANS).map(([name, plan]) => [plan.price, name]))),
+    // Whoever moves the emulated clock sees what comes of it at once.
+    STRIPE_CATCH_UP_SECONDS: "10",
+    STRIPE_CLOCKS_SECONDS: "5",
     EDGE_ADDRESS: `127.0.0.1:${ports.edge}`,
   };
 }

@@ -111,7 +111,8 @@ function app(
   const faults = new Faults();
   const server = express().disable("x-powered-by").set("query parser", "extended");
   server.use((req, res, next) => {
-    res.set("request-id", world.newId("req_", 14));
+    // A server that is told where this emulator is goes by its clock, as by Stripe's.
+    res.set({ "request-id": world.newId("req_", 14), date: new Date(world.now()).toUTCString() });
     res.on("finish", () => log(`${req.method} ${req.path} ${res.statusCode}`));
     next();
   });
