@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { createServer, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { type AddressInfo, BlockList, isIPv6 } from "node:net";
+import { type AddressInfo, BlockList, isIPv6, type Socket } from "node:net";
 import { SettingsError } from "../../components/field-error.ts";
 import { type CertificateFiles, watchCertificate } from "./certificate.ts";
 
@@ -32,7 +32,7 @@ const LIMITS = {
   keepAliveTimeout: 10_000,
   connectionsCheckingInterval: 2_000,
   maxHeaderSize: 16 * 1_024,
-  /** For sockets that neither send nor take anything; live streams send a heartbeat every 15 s. */
+  /** For sockets that neither send nor take anything, unless an answer is due; live streams send a heartbeat every 15 s. */
   silence: 120_000,
 };
 const MOST_CONNECTIONS = 10_000;
@@ -61,6 +61,7 @@ export async function listen(
       "setSecureContext" in server && (server as ReturnType<typeof createTlsServer>).setSecureContext(context),
   );
   server.setTimeout(limits.silence);
+  spareThoseWhoWait(server, limits.silence);
   server.maxConnections = MOST_CONNECTIONS;
   try {
     server.listen(port, host);
@@ -86,6 +87,20 @@ export async function listen(
       clearTimeout(late);
     },
   };
+}
+
+/**
+ * Whoever has asked for something and is not answered yet (`Prefer: wait=300`) is silent with good reason: how long that
+ * may take is the app's business. All others that are silent are cut off.
+ */
+function spareThoseWhoWait(server: Server, silence: number): void {
+  const answers = new WeakMap<Socket, ServerResponse>();
+  server.on("request", (req, res) => answers.set(req.socket, res));
+  server.on("timeout", (socket) => {
+    const answer = answers.get(socket);
+    if (answer !== undefined && answer.req.complete && !answer.headersSent) socket.setTimeout(silence);
+    else socket.destroy();
+  });
 }
 
 function isLoopback(host: string): boolean {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, request } from "node:http";
+import { createServer, request, type RequestListener } from "node:http";
 import { request as tlsRequest } from "node:https";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect } from "node:net";
@@ -184,6 +184,15 @@ test("who does not take the answer is cut off, and the answer is not kept for ev
   socket.on("error", () => {}).pause();
   socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   await ended.promise;
+});
+
+test("who waits for an answer that takes its time is not taken for silent", { timeout: 30_000 }, async (t) => {
+  const limits = { silence: 200 };
+  const app: RequestListener = (_req, res) => void setTimeout(() => res.end("done"), 900);
+  const server = await listen(app, { host: "127.0.0.1", port: 0, behindProxy: false, limits });
+  t.after(() => server.close(0));
+  assert.equal(await (await fetch(server.url)).text(), "done");
+  assert.equal(await (await fetch(server.url, { method: "POST", body: "wait" })).text(), "done");
 });
 
 test("who begins no TLS on a TLS port is shut out", { timeout: 30_000 }, async (t) => {
