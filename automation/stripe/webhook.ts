@@ -25,7 +25,8 @@ const DATABASE_PATIENCE_MS = 5_000;
  * that parses bodies. 400: the signature or the body is wrong, and nothing is stored. 503: the database is down.
  */
 export function webhookRoute(deps: WebhookDeps): Router {
-  return Router().post("/webhook/stripe", raw({ type: () => true, limit: LARGEST_BODY }), async (req, res) => {
+  const router = Router();
+  router.post("/webhook/stripe", raw({ type: () => true, limit: LARGEST_BODY }), async (req, res) => {
     const body: unknown = req.body;
     if (!Buffer.isBuffer(body) || body.length === 0) throw refused("InvalidEvent", "The request has no body.");
     verify(body, req.get("stripe-signature"), deps.settings.webhookSecrets);
@@ -39,6 +40,13 @@ export function webhookRoute(deps: WebhookDeps): Router {
     });
     res.json({ received: true });
   });
+  router.all("/webhook/stripe", ({ method }) => {
+    throw new ApiError(405, "MethodNotAllowed", "Method not allowed", `${method} is not possible here.`, {
+      remedy: "This is where Stripe sends its events, by POST.",
+      headers: { allow: "POST" },
+    });
+  });
+  return router;
 }
 
 async function receive(event: StripeEvent, body: string, { database, queue, settings }: WebhookDeps): Promise<void> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, suite, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { Stripe } from "stripe";
 import { toProblem } from "../../../automation/api/problem.ts";
@@ -183,6 +184,24 @@ suite("Stripe's webhook", () => {
     await send(payload, signed(payload));
     const { rows } = await database.query<{ body: unknown }>("select body from stripe_events");
     assert.deepEqual(rows[0]?.body, JSON.parse(payload));
+  });
+
+  test("a proxy may compress the body on its way: the signature is over what Stripe said", async () => {
+    const payload = body();
+    const headers = { "content-type": "application/json", "content-encoding": "gzip" };
+    const post = (signature: string): Promise<globalThis.Response> =>
+      fetch(url, {
+        method: "POST",
+        headers: { ...headers, "stripe-signature": signature },
+        body: gzipSync(payload),
+      });
+    assert.equal((await post(signed(payload))).status, 200);
+    assert.equal((await post(signed(`${payload} `))).status, 400);
+  });
+
+  test("other methods are told that it is for POST", async () => {
+    const response = await fetch(url);
+    assert.deepEqual([response.status, response.headers.get("allow")], [405, "POST"]);
   });
 
   test("a character that the database cannot hold does not keep an event out", async () => {
