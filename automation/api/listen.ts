@@ -96,7 +96,7 @@ export async function listen(
 function spareThoseWhoWait(server: Server, silence: number): void {
   const answers = new WeakMap<Socket, ServerResponse>();
   server.on("request", (req, res) => answers.set(req.socket, res));
-  server.on("timeout", (socket) => {
+  server.on("timeout", (socket: Socket) => {
     const answer = answers.get(socket);
     if (answer !== undefined && answer.req.complete && !answer.headersSent) socket.setTimeout(silence);
     else socket.destroy();

@@ -24,10 +24,12 @@ test("a stream without news says every 15 s that it is still there", async (t) =
   t.mock.timers.enable({ apis: ["setInterval"] });
   const answer = new Answer();
   const leaving = new AbortController();
-  async function* silence(): AsyncGenerator<StreamEvent> {
+  const next = async (): Promise<IteratorResult<StreamEvent>> => {
     await once(leaving.signal, "abort");
-  }
-  const streaming = streamEvents(answer.asResponse, silence(), leaving.signal);
+    return { done: true, value: undefined };
+  };
+  const silence = { [Symbol.asyncIterator]: () => ({ next }) };
+  const streaming = streamEvents(answer.asResponse, silence, leaving.signal);
   t.mock.timers.tick(14_999);
   assert.equal(answer.written, "");
   t.mock.timers.tick(1);
