@@ -5,16 +5,17 @@ export interface FinishedOperation {
   readonly ofTenant: boolean;
   readonly kind: string;
   readonly status: string;
-  /** From queued to finished. */
-  readonly seconds: number;
+  /** From its tenant's request to its end, with all tries that went before. 0 when it is no tenant's. */
+  readonly sinceRequest: number;
 }
 
 // A transaction that began earlier may commit later, with an older finished_at: look back a little, count each id once.
 const LOOK_BACK_SECONDS = 60;
 
 const NEWS = `
-  select id, tenant_id is not null as "ofTenant", kind, status, finished_at, extract(epoch from finished_at - queued_at)::float8 as seconds
-  from operations
+  select o.id, tenant_id is not null as "ofTenant", kind, status, finished_at,
+    coalesce(extract(epoch from finished_at - created_at), 0)::float8 as "sinceRequest"
+  from operations o left join tenant_deployments t on t.id = tenant_id
   where finished_at > $1 and status in ('succeeded', 'failed', 'stalled', 'superseded')
   order by finished_at limit 10000`;
 

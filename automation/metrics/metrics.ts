@@ -62,9 +62,9 @@ export class Metrics {
     });
 
     // Both are filled by whichever is collected first; the other waits for it.
-    const catchUp = finishedOperations(sources.database, ({ ofTenant, kind, status, seconds }) => {
+    const catchUp = finishedOperations(sources.database, ({ ofTenant, kind, status, sinceRequest }) => {
       operations.inc({ kind, status });
-      if (ofTenant && kind === "provision" && status === "succeeded") provisioning.observe(seconds);
+      if (ofTenant && kind === "provision" && status === "succeeded") provisioning.observe(sinceRequest);
     });
     const operations = new Counter({
       name: "odoosaas_operations_total",

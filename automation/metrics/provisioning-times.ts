@@ -8,12 +8,12 @@ export interface ProvisioningTimes {
   readonly p95_seconds: number | null;
 }
 
+// Of tenants, not of their operations: each try has one of its own, and only the last of them succeeded.
 const PROVISIONING = `
   select count(*)::int as count,
-    percentile_cont(0.5) within group (order by extract(epoch from finished_at - queued_at))::float8 as p50_seconds,
-    percentile_cont(0.95) within group (order by extract(epoch from finished_at - queued_at))::float8 as p95_seconds
-  from operations
-  where tenant_id is not null and kind = 'provision' and status = 'succeeded' and finished_at > now() - make_interval(days => $1)`;
+    percentile_cont(0.5) within group (order by extract(epoch from ready_at - created_at))::float8 as p50_seconds,
+    percentile_cont(0.95) within group (order by extract(epoch from ready_at - created_at))::float8 as p95_seconds
+  from tenant_deployments where ready_at > now() - make_interval(days => $1)`;
 
 export async function provisioningTimes(db: Queryable, days: number): Promise<ProvisioningTimes> {
   const { rows } = await db.query<{ count: number; p50_seconds: number | null; p95_seconds: number | null }>(

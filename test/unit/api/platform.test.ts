@@ -21,13 +21,16 @@ test("the dashboard's figures are those of tenants, operations, queue and probes
     await api.call("POST", "/api/tenants", { body: { subdomain, plan_type: "shared" } });
   api.tenants.finish(1, "succeeded");
   api.queue.paused = true;
-  await api.database.query(
-    "insert into tenant_deployments (container_id, subdomain, plan_type, customer_email) values (105, 'acme', 'shared', 'a@b.example')",
-  );
+  await api.database.query(`
+    insert into tenant_deployments (container_id, subdomain, plan_type, customer_email, created_at, ready_at)
+    select 105, name, 'shared', 'a@b.example', now() - age, now() - age + took
+    from (values ('acme', interval '1 hour', interval '2 s'), ('beta', interval '1 hour', interval '4 s'),
+      ('long-ago', interval '1 year', interval '99 s'), ('not-yet', interval '1 minute', null)) as t(name, age, took)`);
+  // The first tenant's second try took less than a second: what counts is what its customer waited.
   await api.database
     .query(`insert into operations (tenant_id, kind, generation, requested_by, status, queued_at, finished_at)
     select 1, kind, 1, 'stripe', status, now() - make_interval(secs => seconds), now()
-    from (values ('provision', 'succeeded', 2), ('provision', 'succeeded', 4), ('provision', 'failed', 9), ('update', 'succeeded', 50)) as o(kind, status, seconds)`);
+    from (values ('provision', 'succeeded', 0.5), ('provision', 'failed', 9), ('update', 'succeeded', 50)) as o(kind, status, seconds)`);
   const { at } = await api.call("GET", "/api/dashboard/metrics", { role: "viewer" });
   assert.deepEqual(at("tenants"), { total: 2, by_state: { active: 1, pending: 1 } });
   assert.deepEqual(at("tunnel_health"), { total: 3, active: 2, error: 1, avg_latency_ms: 15.5 });
@@ -203,4 +206,14 @@ test("metrics have the documented names, and no series for each path", async (t)
     assert(text.includes(line), `${line} is missing`);
   }
   assert(!text.includes("/api/tenants/2"));
+
+  await api.database.query(
+    "insert into tenant_deployments (container_id, subdomain, plan_type, customer_email, created_at) values (105, 'acme', 'shared', 'a@b.example', now() - interval '40 s')",
+  );
+  await api.database.query(
+    "insert into operations (tenant_id, kind, generation, requested_by, status, finished_at) values (1, 'provision', 1, 'worker', 'succeeded', now() + interval '1 s')",
+  );
+  const later = String((await api.call("GET", "/metrics", { role: "viewer" })).body);
+  assert.match(later, /\nodoosaas_provisioning_seconds_sum 41\.?\d*\n/, "with the tries that had failed");
+  assert.match(later, /\nodoosaas_provisioning_seconds_count 1\n/);
 });
