@@ -3,6 +3,7 @@ import type { Database } from "./db/database.ts";
 import type { Pruned } from "./pruning.ts";
 import type { BossQueue } from "./queue/boss-queue.ts";
 import { reconcileJobs } from "./reconcile-jobs.ts";
+import { dropSettledLetters } from "./queue/settled-letters.ts";
 import { sweep } from "./queue/sweep.ts";
 import { repeat } from "./schedule.ts";
 import { handleStripeEvent } from "./stripe/handle-event.ts";
@@ -57,7 +58,12 @@ export async function startWorker(parts: WorkerParts): Promise<RunningWorker> {
   const failed = (what: string) => (error: Error) => log.warn({ err: error }, what);
   const loops = [
     repeat(parts.every.sweep, () => sweep(db, queue), end, failed("due tenants could not be queued")),
-    repeat(parts.every.stripeCatchUp, () => catchUp(stripe), end, failed("Stripe's events could not be compared")),
+    repeat(
+      parts.every.stripeCatchUp,
+      () => catchUp(stripe).then(() => dropSettledLetters(db)),
+      end,
+      failed("Stripe's events could not be compared"),
+    ),
     repeat(parts.every.stripeClocks, () => sweepClocks(stripe), end, failed("the clocks could not be looked at")),
     repeat(
       parts.every.prune,

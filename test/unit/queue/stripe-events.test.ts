@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import { Database, type Transaction } from "../../../automation/db/database.ts";
 import { migrate } from "../../../automation/db/migrate.ts";
 import { BossQueue } from "../../../automation/queue/boss-queue.ts";
+import { dropSettledLetters } from "../../../automation/queue/settled-letters.ts";
 import { startPostgres, type TestPostgres } from "../../postgres.ts";
 import { until } from "../../until.ts";
 import { workingOn } from "./working-on.ts";
@@ -93,4 +94,28 @@ test("an event whose handling fails for good is kept as a dead letter, and can b
     20_000,
   );
   assert.equal((await queue.depth()).dead, 0);
+});
+
+test("dead letters of what was handled all the same are not left to an operator, and an event has one at most", async () => {
+  await db.query(`
+    insert into stripe_events (id, type, livemode, created_at, subscription_id, body, outcome, handled_at)
+    values ('evt_healed', 'invoice.paid', false, now(), 'sub_1', '{}', 'applied', now()),
+      ('evt_stuck', 'invoice.paid', false, now(), 'sub_2', '{}', null, null)`);
+  for (const [n, data] of [
+    { eventId: "evt_healed" },
+    { eventId: "evt_stuck" },
+    { eventId: "evt_stuck" },
+    { tenantId: 7 },
+  ].entries())
+    await db.query(
+      "insert into pgboss.job (name, data, created_on) values ('dead-letter', $1, now() + make_interval(secs => $2))",
+      [JSON.stringify(data), n],
+    );
+  assert.equal(await dropSettledLetters(db), 2);
+  const left = await queue.deadLetters();
+  assert.deepEqual(
+    left.map(({ data }) => JSON.stringify(data)).toSorted((a, b) => a.localeCompare(b)),
+    ['{"eventId":"evt_stuck"}', '{"tenantId":7}'],
+  );
+  assert.equal(await dropSettledLetters(db), 0);
 });
