@@ -53,6 +53,17 @@ test("the API's reference page shows its routes without asking anybody outside",
   assert.deepEqual([...new Set(asked)], [new URL(world.sandbox.api.url).host]);
 });
 
+test("the API's reference page can be read in the dark, too", async (t) => {
+  const page = await openPage(t, { colorScheme: "dark" });
+  await page.goto(`${world.sandbox.api.url}/`);
+  await page.locator(".info .title").waitFor();
+  const colours = (style: string, of: string): Promise<string> =>
+    page.evaluate<string>(`getComputedStyle(document.querySelector(${JSON.stringify(of)})).${style}`);
+  const light = (colour: string): number => Math.max(...(colour.match(/\d+/g) ?? []).slice(0, 3).map(Number));
+  const [text, ground] = [await colours("color", ".info .title"), await colours("backgroundColor", "html")];
+  assert.ok(light(text) > 160 && light(ground) < 80, `light text on a dark ground, not ${text} on ${ground}`);
+});
+
 test("the emulated Stripe's page lists the subscription", async (t) => {
   const page = await openPage(t);
   await page.goto(`http://127.0.0.1:${world.sandbox.instance.ports.stripe}/`);
@@ -63,10 +74,11 @@ test("a suspended tenant's visitors read why, and find the way to pay", async (t
   const { body } = await world.api("GET", "/api/tenants?subdomain=acme");
   const [tenant] = body["tenants"] as { id: number }[];
   assert.ok((await world.api("POST", `/api/tenants/${tenant?.id}/suspend`, {}, { prefer: "wait=60" })).status < 300);
-  const page = await openPage(t, { allow: [/503/] });
+  const page = await openPage(t, { allow: [/503/], viewport: { width: 360, height: 640 } });
   const answer = await page.goto(`${addressOf("acme")}/web/login`);
   assert.equal(answer?.status(), 503);
   assert.match(await page.innerText("main"), /All data is kept/);
+  assert.equal(await page.evaluate<number>("document.documentElement.scrollWidth"), 360, "it fits a phone");
   const pay = await page.getAttribute("a.pay", "href");
   assert.equal(pay, `http://127.0.0.1:${world.sandbox.instance.ports.stripe}/?tenant=acme`);
 });
