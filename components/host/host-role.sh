@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Exchanges the password of the host's own Odoo role in PostgreSQL (rotate). May run again after a failure at any line. A
-# command of the platform's account: variables.sh stands before it, then ../tenant/role-password.sh, which holds new
-# sessions up meanwhile. The new password is drawn here and never leaves the host.
+# command of the platform's account: variables.sh stands before it, then ../tenant/pgbouncer.sh, which lets new
+# sessions wait meanwhile. The new password is drawn here and never leaves the host.
 #
 # Odoo has its password in memory and shows it to PgBouncer on this host only, so that is another one from the first
 # rotation on: it goes on as it is, or is exchanged together with a restart of Odoo (RESTART=yes), which nothing else can.
@@ -20,7 +20,6 @@ config_value() {
 rotate() {
   local old new
   old=$(owner_password)
-  resume_if_held
   if [ ! -s "$PENDING" ]; then
     install -d -m 0755 "${PENDING%/*}"
     (umask 077 && draw >"$PENDING.new")
@@ -34,8 +33,7 @@ rotate() {
   # From here on the platform's own commands log in with the new one.
   map_role "$new"
   mv "$PENDING" "$OWNER_PASSWORD"
-  systemctl reload pgbouncer
-  resume_if_held
+  release
   if [ -n "$RESTART" ]; then exchange_odoo; fi
 }
 
@@ -102,7 +100,7 @@ main() {
   esac
   exec </dev/null
   # PgBouncer's name for the maintenance database.
-  # shellcheck disable=SC2034 # read in role-password.sh
+  # shellcheck disable=SC2034 # read in pgbouncer.sh
   DATABASE=postgres
   make_locks
   exec 9>"$LOCKS/host-role"

@@ -1,7 +1,9 @@
 import type { HostSettings, PlatformSettings } from "../settings/platform-settings.ts";
 import { hostCommand, type HostCommand } from "./host-command.ts";
 
-const SCRIPT = ["../tenant/role-password.sh", "./host-role.sh"].map((file) => new URL(file, import.meta.url));
+const SCRIPT = ["../tenant/role-password.sh", "../tenant/pgbouncer.sh", "./host-role.sh"].map(
+  (file) => new URL(file, import.meta.url),
+);
 
 /** Exchanges the password of a host's own Odoo role. Reads RESTART: "yes" exchanges what Odoo shows to PgBouncer, too. */
 export function hostRoleCommand(platform: Pick<PlatformSettings, "postgres">, host: HostSettings): HostCommand {

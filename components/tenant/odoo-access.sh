@@ -1,8 +1,6 @@
 #!/usr/bin/env bash
 # Which sessions PgBouncer lets in, and which host names lead to a tenant's database: part of odoo-database.sh.
 
-MAPPINGS=/etc/pgbouncer/tenants.d
-PUBLISHED=/etc/pgbouncer/tenants.ini
 DOMAINS=/etc/odoosaas/domains
 
 # The customer's own host names, for odoosaas_gate: one file for Odoo from the tenants' files.
@@ -30,7 +28,6 @@ let_in() {
   local line mapping=$MAPPINGS/$DATABASE.ini changed=$MAPPINGS/$DATABASE.changed
   line=$(printf '%s = host=%s port=%s dbname=%s user=%s password=%s' \
     "$DATABASE" "$POSTGRES_HOST" "$POSTGRES_PORT" "'$DATABASE'" "'$ROLE'" "'$ROLE_PASSWORD'")
-  resume_if_held
   if [ ! -e "$changed" ] && [ -f "$mapping" ] && [ "$(cat "$mapping")" = "$line" ] && is_published; then
     return
   fi
@@ -41,9 +38,8 @@ let_in() {
   fi
   : >"$changed"
   mv "$mapping.new" "$mapping"
-  publish_mappings
+  release
   rm -f "$changed"
-  resume_if_held
 }
 
 # Earlier releases left no mark.
@@ -52,25 +48,12 @@ is_published() {
 }
 
 shut_out() {
-  resume_if_held
   rm -f "$MAPPINGS/$DATABASE.ini" "$MAPPINGS/$DATABASE.ini.new" "$MAPPINGS/$DATABASE.changed"
-  publish_mappings
+  release
   # Odoo holds connections in its pool.
   export ROLE
   owner_sql postgres >/dev/null <<'SQL'
 \set role `printenv ROLE`
 select pg_terminate_backend(pid) from pg_stat_activity where usename = :'role';
 SQL
-}
-
-# One file for PgBouncer from the tenants' files; many tenants may do this at once.
-publish_mappings() {
-  (
-    flock -w 60 8 || fail "another tenant holds $MAPPINGS for over a minute."
-    find "$MAPPINGS" -name '*.ini' -print0 | sort -z | xargs -0 -r cat >"$PUBLISHED.new"
-    chown --reference=/etc/pgbouncer/pgbouncer.ini "$PUBLISHED.new"
-    chmod 0640 "$PUBLISHED.new"
-    mv "$PUBLISHED.new" "$PUBLISHED"
-    systemctl reload pgbouncer
-  ) 8>"$LOCKS/pgbouncer"
 }

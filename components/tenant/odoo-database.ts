@@ -48,9 +48,13 @@ export function odooPlace(platform: PlatformSettings, host: HostSettings): OdooP
   };
 }
 
-const SCRIPT = ["./role-password.sh", "./odoo-access.sh", "./odoo-removal.sh", "./odoo-database.sh"].map(
-  (file) => new URL(file, import.meta.url),
-);
+const SCRIPT = [
+  "./role-password.sh",
+  "./pgbouncer.sh",
+  "./odoo-access.sh",
+  "./odoo-removal.sh",
+  "./odoo-database.sh",
+].map((file) => new URL(file, import.meta.url));
 
 /** Prepares, suspends and removes tenants' databases on a host. Reads `odooDatabaseVariables`. */
 export function odooDatabaseCommand({ platformId, host, postgres, templateRole }: OdooPlace): HostCommand {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { after, before, test, type TestContext } from "node:test";
+import { hostRoleCommand } from "../../../components/host/host-role.ts";
 import { connectorCommand, connectorVariables } from "../../../components/tenant/connector.ts";
 import { odooDatabaseCommand, odooDatabaseVariables, odooPlace } from "../../../components/tenant/odoo-database.ts";
 import { derivePassword, deriveSecret } from "../../../components/tenant/secrets.ts";
 import { seeded } from "../../../sandbox/stripe/seeded.ts";
+import { opensPostgres } from "../server/rotating.ts";
 import { startWorld, type World } from "../world.ts";
 import { KilledCommand } from "./killing.ts";
 
@@ -72,6 +74,55 @@ test(`a tenant is let in whatever line the former run died at; KILL_SEED=${SEED}
     await isServed(at);
   }
   assert.equal((await odoo.run("up", variables)).code, 0, "once more changes nothing");
+});
+
+test(`a role's new password is in use whatever line the former run died at; KILL_SEED=${SEED}`, async (t) => {
+  let generation = 1;
+  const next = () => {
+    generation += 1;
+    return derivePassword(world.platform.masterKey, "acme", "postgres-role", generation);
+  };
+  const lines = await odoo.lines("up", { ...variables, ROLE_PASSWORD: next() });
+  const critical = ['mv "$HELD/.$DATABASE"', ': >"$changed"', 'mv "$mapping.new"', 'rm -f "$HELD/$DATABASE"'];
+  for (const line of drawn(t, odoo, lines, 3, critical)) {
+    const at = `killed at line ${line}: ${odoo.text(line)}`;
+    const password = next();
+    assert.notEqual((await odoo.killedAt(line, "up", { ...variables, ROLE_PASSWORD: password })).code, 0, at);
+    const again = await odoo.run("up", { ...variables, ROLE_PASSWORD: password });
+    assert.equal(again.code, 0, `${at}: ${again.stderr}`);
+    assert.equal(await opensPostgres(world, "tenant_acme", password, "acme"), true, at);
+    await isServedAnew(at, "tenant_acme");
+  }
+  variables = { ...variables, ROLE_PASSWORD: next() };
+  assert.equal((await odoo.run("up", variables)).code, 0);
+});
+
+test(`a host's new password is in use whatever line the former run died at; KILL_SEED=${SEED}`, async (t) => {
+  const [settings] = world.platform.hosts;
+  assert.ok(settings);
+  const role = new KilledCommand(world.host, hostRoleCommand(world.platform, settings));
+  const variable = { RESTART: "" };
+  const lines = await role.lines("rotate", variable);
+  const critical = [
+    'mv "$HELD/.$DATABASE"',
+    'map_role "$new"',
+    'mv "$PENDING" "$OWNER_PASSWORD"',
+    "systemctl reload pgbouncer",
+  ];
+  for (const line of drawn(t, role, lines, 3, critical)) {
+    const at = `killed at line ${line}: ${role.text(line)}`;
+    const earlier = await world.host.ok("cat /etc/odoosaas/owner-password");
+    assert.notEqual((await role.killedAt(line, "rotate", variable)).code, 0, at);
+    const again = await role.run("rotate", variable);
+    assert.equal(again.code, 0, `${at}: ${again.stderr}`);
+    const now = await world.host.ok("cat /etc/odoosaas/owner-password");
+    assert.deepEqual(
+      [await opensPostgres(world, "odoo_h105", earlier), await opensPostgres(world, "odoo_h105", now)],
+      [false, true],
+      at,
+    );
+    await isServedAnew(at, "odoo_h105");
+  }
 });
 
 test(`a new connector's token reaches the running process whatever line the former run died at; KILL_SEED=${SEED}`, async (t) => {
@@ -168,6 +219,14 @@ async function isServed(at: string): Promise<void> {
   assert.equal(await world.host.ok(`curl -s -m 60 -o /dev/null -w '%{http_code}' ${host}`), "200", at);
   const left = await world.host.ok("cd /etc/pgbouncer && grep -c '^acme = ' tenants.ini; ls tenants.d");
   assert.equal(left, "1\nacme.ini", at);
+}
+
+/** By sessions that begin now; and nobody's have to wait any more. */
+async function isServedAnew(at: string, role: string): Promise<void> {
+  await world.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = $1", [role]);
+  await isServed(at);
+  const left = await world.host.ok("ls /run/odoosaas/held; grep -c pool_size /etc/pgbouncer/tenants.ini || true");
+  assert.equal(left, "0", at);
 }
 
 async function fillFilestore(): Promise<void> {

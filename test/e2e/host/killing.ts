@@ -15,7 +15,7 @@ at() {
 trap 'at "$LINENO"' DEBUG
 `;
 
-export type Verb = "up" | "down";
+export type Verb = "up" | "down" | "rotate";
 
 /** A command as it stands on a host, run by root with a death at a line of our choice. */
 export class KilledCommand {

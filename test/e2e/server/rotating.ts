@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
 import { CHECKOUT } from "../../../sandbox/lifecycle/project.ts";
@@ -23,8 +24,8 @@ export async function rotateCli(
 }
 
 /**
- * Opens session after session through the host's PgBouncer as Odoo does, while something is done. Each ends its own
- * backend, so that the next one needs a login. Returns what the refused ones said.
+ * Opens session after session through the host's PgBouncer as Odoo does, while something is done: as many as it can take.
+ * Each ends its own backend, so that the next one needs a login. Returns what the refused ones said.
  */
 export async function withNewSessions(
   world: World,
@@ -32,22 +33,18 @@ export async function withNewSessions(
   work: () => Promise<void>,
 ): Promise<{ served: number; bad: string[] }> {
   const stop = `/run/sessions-${database}.stop`;
-  const loop = `export PGPASSWORD='${world.sandbox.secrets.postgresRoles.odoo_h105}'
-    end='select pg_terminate_backend(pg_backend_pid())'
-    while [ ! -e ${stop} ]; do
-      psql -X -h 127.0.0.1 -p 6432 -U odoo_h105 -d ${database} -Atc "select 'served'" -c "$end" 2>&1 | head -n 1
-    done`;
-  const loops = [1, 2].map(async () => world.host.ok("bash -s", loop));
+  const sessions = world.host.ok(`python3 - ${database} ${stop}`, SESSIONS);
   try {
     await work();
   } finally {
     await world.host.ok(`touch ${stop}`);
   }
-  const lines = (await Promise.all(loops)).flatMap((text) => text.split("\n"));
+  const ended = JSON.parse(await sessions) as { served: number; bad: string[] };
   await world.host.ok(`rm ${stop}`);
-  const bad = lines.filter((line) => line !== "served");
-  return { served: lines.length - bad.length, bad };
+  return ended;
 }
+
+const SESSIONS = readFileSync(new URL("./new-sessions.py", import.meta.url), "utf8");
 
 /** Whether a role's password is good for PostgreSQL itself. */
 export async function opensPostgres(

@@ -6,7 +6,8 @@ import { publicKeyLine } from "../../../components/host/public-key-line.ts";
 import { withAdministratorsKey } from "../../../sandbox/lifecycle/administrator.ts";
 import { projectDirectory } from "../../../sandbox/lifecycle/project.ts";
 import { startWorld, type World } from "../world.ts";
-import { opensPostgres, retried, rotateCli } from "./rotating.ts";
+import { until } from "../../until.ts";
+import { idOf, opensPostgres, retried, rotateCli, withNewSessions } from "./rotating.ts";
 import { whileVisited } from "./while-visited.ts";
 
 // What the platform itself logs in with is exchanged while visitors come.
@@ -33,6 +34,16 @@ test("the password of the host's own role is exchanged while visitors come", asy
   // The platform's own commands, and a new tenant, go by it.
   await retried(world, "acme");
   await world.sandbox.checkout({ subdomain: "umbrella", plan: "starter", email: "owner@umbrella.example" });
+});
+
+test("hundreds of sessions that begin while the host's own password is exchanged wait, and none is refused", async (t) => {
+  const { served, bad } = await withNewSessions(world, "postgres", async () => {
+    for (let times = 0; times < 3; times += 1) await rotateCli(world, ["host", "105"]);
+  });
+  assert.deepEqual(bad, [], `${served} sessions were served`);
+  assert.ok(served > 50, `${served} sessions`);
+  t.diagnostic(`${served} sessions`);
+  assert.equal(await world.host.ok("ls /run/odoosaas/held; grep -c pool_size /etc/pgbouncer/tenants.ini || true"), "0");
 });
 
 test("an exchange of the host's password that was cut off at any point goes on when it is run again", async () => {
@@ -110,6 +121,26 @@ test("the password of the platform's own role is exchanged while visitors come; 
   );
   await retried(world, "acme");
   assert.equal((await world.api("GET", "/api/queue")).body["paused"], false);
+});
+
+test("what stalls after a command that was killed when PostgreSQL alone had the new password follows the next", async () => {
+  const role = ["odoosaas:postgresPassword", "another-password-that-is-to-come"] as const;
+  await world.sandbox.pulumi("config", "set", "--secret", ...role, ...PROD);
+  await world.sql(`alter role platform_admin password '${role[1]}'`);
+  // The server's pool has sessions that stand.
+  await world.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'platform_admin'");
+  const acme = async (): Promise<Record<string, unknown>> =>
+    (await world.api("GET", `/api/tenants/${await idOf(world, "acme")}`)).body["tenant"] as Record<string, unknown>;
+  const path = `/api/tenants/${await idOf(world, "acme")}/retry`;
+  assert.equal((await world.api("POST", path, {}, { prefer: "wait=120" })).status, 502);
+  assert.deepEqual([(await acme())["state"], (await acme())["state_reason"]], ["stalled", "postgres-login-refused"]);
+  const args = ["postgres", "--project", projectDirectory(world.sandbox.instance)];
+  await rotateCli(world, args, "", await world.sandbox.engineEnvironment());
+  await until(
+    "the tenant to follow",
+    async () => (await acme())["state"],
+    (state) => state === "active",
+  );
 });
 
 /** Whether the hosts' account lets a key in. */

@@ -92,6 +92,15 @@ for (const subdomain of ["acme", "my-shop"]) {
   });
 }
 
+test("sessions that begin in a database which nobody else uses are not refused while its role's password is rotated", async (t) => {
+  // Of which PgBouncer has no session that stands: one that Odoo holds would be enough to let others wait.
+  await world.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'tenant_my-shop'");
+  const { served, bad } = await withNewSessions(world, "my-shop", () => rotate("my-shop", "database"));
+  assert.deepEqual(bad, [], `${served} sessions were served`);
+  t.diagnostic(`${served} sessions`);
+  assert.equal(await logsIn("my-shop", 3), true);
+});
+
 test("a role whose password its administrator has changed by SQL is brought back by a rotation", async () => {
   await world.sql("alter role tenant_acme password 'changed by a server action'");
   await rotate("acme", "database");
@@ -125,7 +134,7 @@ test("the secrets of all tenants are rotated in the background", async () => {
   });
   assert.deepEqual(bad, []);
   assert.deepEqual([await logsIn("acme", 3), await logsIn("acme", 4)], [false, true]);
-  assert.deepEqual([await logsIn("my-shop", 2), await logsIn("my-shop", 3)], [false, true]);
+  assert.deepEqual([await logsIn("my-shop", 3), await logsIn("my-shop", 4)], [false, true]);
   for (const [subdomain, generation] of [
     ["acme", 3],
     ["my-shop", 2],
