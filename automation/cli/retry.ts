@@ -26,13 +26,19 @@ export function retryCommand(tenants: Command, session: Session): void {
     });
 }
 
-async function all(session: Session, reason: string): Promise<void> {
+/** Queues all again that are failed or stalled for a reason: tenants, and containers' own tunnels. Returns how many. */
+export async function retryAll(session: Session, reason: string): Promise<number> {
   let queued = 0;
   for (let after: number | null = 0; after !== null;) {
     const answer = await session.api().ask("POST", "/api/retries", { body: { reason, after } });
     queued += answer["queued"] as number;
     after = answer["next"] as number | null;
   }
+  return queued;
+}
+
+async function all(session: Session, reason: string): Promise<void> {
+  const queued = await retryAll(session, reason);
   if (session.json()) return session.print(JSON.stringify({ queued }));
   session.print(`${queued} queued`);
   if (queued > 0)

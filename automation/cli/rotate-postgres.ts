@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
 import { changeRolePassword, isRolePassword } from "../secrets/platform-role.ts";
+import type { ReasonKey } from "../tenants/reasons.ts";
 import { CliError } from "./cli-error.ts";
 import { newSecret } from "./new-secret.ts";
 import { PlatformConfiguration, type ProjectOptions, withProject } from "./platform-configuration.ts";
 import { QueueHold } from "./queue-hold.ts";
+import { retryAll } from "./retry.ts";
 import type { Session } from "./session.ts";
 
 interface Options extends ProjectOptions {
@@ -50,6 +52,8 @@ export function postgresRotation(rotate: Command, session: Session): void {
       await platform.up();
       await api.ask("POST", "/api/secrets/reload");
       await hold.end();
+      // Of an earlier command that was killed when PostgreSQL alone had the new one: runs since then wait for somebody.
+      await retryAll(session, "postgres-login-refused" satisfies ReasonKey);
       const { user } = platform.settings.postgres;
       session.print(
         session.json()

@@ -67,7 +67,8 @@ export const REASONS = {
   },
   "postgres-login-refused": {
     means: "PostgreSQL refuses the platform's role or password.",
-    remedy: "Correct postgresPassword in the platform's settings; then press Retry.",
+    remedy:
+      "If rotate postgres was interrupted, run it again: tenants follow. Otherwise correct postgresPassword in the platform's settings; then press Retry.",
     retried: "never",
   },
   "postgres-error": {
