@@ -3,15 +3,13 @@ import { createSecretKey, generateKeyPairSync, type KeyObject } from "node:crypt
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, test, type TestContext } from "node:test";
+import { test, type TestContext } from "node:test";
 import { exportJWK, SignJWT } from "jose";
 import { ACCESS } from "../../../automation/api/access.ts";
 import { ROLES, type Role } from "../../../automation/api/auth/roles.ts";
 import { tokenVerifier, TokenRefused } from "../../../automation/api/auth/tokens.ts";
 import { ALL_ENDPOINTS } from "../../../automation/api/openapi/all-endpoints.ts";
-import { type Answer, SECRET, SETTINGS, startTestApi, stopPostgres } from "./fixture.ts";
-
-after(stopPostgres);
+import { type Answer, SECRET, SETTINGS, startTestApi } from "./fixture.ts";
 
 /** The least role for each route, written down a second time on purpose: a slip in the table shows here. */
 const EXPECTED: Record<"public" | Role, readonly string[]> = {

@@ -8,14 +8,13 @@ import type { Role } from "../../../automation/api/auth/roles.ts";
 import type { ApiDeps } from "../../../automation/api/deps.ts";
 import { StreamSlots } from "../../../automation/api/http/event-stream.ts";
 import { listen } from "../../../automation/api/listen.ts";
-import { Database } from "../../../automation/db/database.ts";
-import { migrate } from "../../../automation/db/migrate.ts";
+import type { Database } from "../../../automation/db/database.ts";
 import { logMixin } from "../../../automation/telemetry/log-fields.ts";
 import { Metrics } from "../../../automation/metrics/metrics.ts";
 import { TunnelHealth } from "../../../automation/metrics/tunnel-health.ts";
 import { DatabaseTunnels } from "../../../automation/tunnels/database-tunnels.ts";
 import { PlatformSettings } from "../../../components/settings/platform-settings.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { freshDatabase } from "../../database.ts";
 import { FakeConnectors } from "./fake-connectors.ts";
 import { FakeQueue } from "./fake-queue.ts";
 import { FakeTenants } from "./fake-tenants.ts";
@@ -87,13 +86,9 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-let postgres: Promise<TestPostgres> | undefined;
-
-/** The app on a free port, before a real PostgreSQL and a domain made of memory. One PostgreSQL for a test file. */
+/** The app on a free port, before a real PostgreSQL and a domain made of memory. */
 export async function startTestApi(t: Pick<TestContext, "after">, more: Partial<ApiDeps> = {}): Promise<TestApi> {
-  postgres ??= startPostgres();
-  const server = await postgres;
-  const database = await ownDatabase(server.url);
+  const database = await freshDatabase({ connections: 5 });
   const tenants = new FakeTenants();
   tenants.database = database;
   const queue = new FakeQueue();
@@ -180,37 +175,4 @@ function pick(value: unknown, [key, ...rest]: string[]): unknown {
   if (key === undefined) return value;
   if (key === "*") return Array.isArray(value) ? value.map((item: unknown) => pick(item, rest)) : undefined;
   return pick((value as Record<string, unknown> | null | undefined)?.[key], rest);
-}
-
-/** After all tests of a file: `after(stopPostgres)`. */
-export async function stopPostgres(): Promise<void> {
-  await (await postgres)?.stop();
-}
-
-let databases = 0;
-let template: Promise<void> | undefined;
-
-/** Each test has a database of its own on the file's server, copied from one that was migrated once. */
-async function ownDatabase(url: string): Promise<Database> {
-  const at = (name: string): string => url.replace(/\/postgres$/, `/${name}`);
-  const admin = new Database(url, { connections: 1 });
-  try {
-    template ??= migrated(admin, at("migrated"));
-    await template;
-    const name = `test_${++databases}`;
-    await admin.query(`create database ${name} template migrated strategy file_copy`);
-    return new Database(at(name), { connections: 5 });
-  } finally {
-    await admin.end();
-  }
-}
-
-async function migrated(admin: Database, url: string): Promise<void> {
-  await admin.query("create database migrated");
-  const database = new Database(url, { connections: 1 });
-  try {
-    await migrate(database);
-  } finally {
-    await database.end();
-  }
 }

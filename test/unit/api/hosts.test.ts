@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { PLATFORM, startTestApi, stopPostgres } from "./fixture.ts";
-
-after(stopPostgres);
+import { test } from "node:test";
+import { PLATFORM, startTestApi } from "./fixture.ts";
 
 const [host] = PLATFORM.hosts;
 const path = `/api/hosts/${host?.id}/rotate`;

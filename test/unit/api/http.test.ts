@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import express from "express";
 import { ApiError } from "../../../automation/api/problem.ts";
-import { CANARY, SETTINGS, startTestApi, stopPostgres } from "./fixture.ts";
-
-after(stopPostgres);
+import { CANARY, SETTINGS, startTestApi } from "./fixture.ts";
 
 test("what is not there, not allowed or not known is told as a problem", async (t) => {
   const api = await startTestApi(t);

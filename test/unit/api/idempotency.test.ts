@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { PLATFORM, SETTINGS, startTestApi, stopPostgres } from "./fixture.ts";
-
-after(stopPostgres);
+import { test } from "node:test";
+import { PLATFORM, SETTINGS, startTestApi } from "./fixture.ts";
 
 const ACME = { subdomain: "acme", plan_type: "shared" };
 const keyed = (key: string): { headers: Record<string, string> } => ({ headers: { "idempotency-key": key } });

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { derivePassword } from "../../../components/tenant/secrets.ts";
-import { PLATFORM, startTestApi, stopPostgres } from "./fixture.ts";
-
-after(stopPostgres);
+import { PLATFORM, startTestApi } from "./fixture.ts";
 
 const ACME = { subdomain: "acme", plan_type: "shared", customer_email: "boss@acme.example" };
 const PASSWORD = derivePassword(PLATFORM.masterKey, "acme", "odoo-admin");

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import type { Caller } from "../../../automation/api/auth/caller.ts";
 import { StreamSlots } from "../../../automation/api/http/event-stream.ts";
 import { ApiError } from "../../../automation/api/problem.ts";
 import { until } from "../../until.ts";
-import { startTestApi, stopPostgres, type TestApi } from "./fixture.ts";
-
-after(stopPostgres);
+import { startTestApi, type TestApi } from "./fixture.ts";
 
 interface Live {
   readonly status: number;

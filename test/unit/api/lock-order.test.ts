@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import type { Database } from "../../../automation/db/database.ts";
 import { settleEvents } from "../../../automation/stripe/inbox.ts";
 import { openTask, type OperatorTask, type TaskKind } from "../../../automation/stripe/operator-task.ts";
 import { verifyAudit } from "../../../automation/audit/verify.ts";
 import { until } from "../../until.ts";
-import { type Answer, startTestApi, stopPostgres } from "./fixture.ts";
-
-after(stopPostgres);
+import { type Answer, startTestApi } from "./fixture.ts";
 
 const BY = { name: "stripe" } as const;
 const task = (kind: TaskKind): OperatorTask => ({ kind, detail: "d", remedy: "r" });

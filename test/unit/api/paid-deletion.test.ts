@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { startTestApi, stopPostgres } from "./fixture.ts";
-
-after(stopPostgres);
+import { test } from "node:test";
+import { startTestApi } from "./fixture.ts";
 
 test("the answer to a deletion tells of a subscription that goes on, and opens its task", async (t) => {
   const api = await startTestApi(t);

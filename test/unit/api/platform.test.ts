@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { recordAudit } from "../../../automation/audit/record.ts";
 import { TunnelHealth } from "../../../automation/metrics/tunnel-health.ts";
-import { startTestApi, stopPostgres } from "./fixture.ts";
-
-after(stopPostgres);
+import { startTestApi } from "./fixture.ts";
 
 test("the dashboard's figures are those of tenants, operations, queue and probes", async (t) => {
   const tunnelHealth = new TunnelHealth({

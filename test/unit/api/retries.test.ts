@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { startTestApi, stopPostgres } from "./fixture.ts";
-
-after(stopPostgres);
+import { test } from "node:test";
+import { startTestApi } from "./fixture.ts";
 
 test("all that wait for one reason are run again, page by page, and nobody else", async (t) => {
   const api = await startTestApi(t);

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { Priority } from "../../../automation/queue/queue.ts";
-import { startTestApi, stopPostgres } from "./fixture.ts";
-
-after(stopPostgres);
+import { startTestApi } from "./fixture.ts";
 
 test("one tenant's secrets are rotated at once, both unless named", async (t) => {
   const api = await startTestApi(t);

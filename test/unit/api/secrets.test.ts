@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { startTestApi, stopPostgres } from "./fixture.ts";
-
-after(stopPostgres);
+import { test } from "node:test";
+import { startTestApi } from "./fixture.ts";
 
 /** Secrets that are exchanged by the next reload. */
 function exchanged(): {

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { aTenant } from "./a-tenant.ts";
-import { startTestApi, stopPostgres } from "./fixture.ts";
-
-after(stopPostgres);
+import { startTestApi } from "./fixture.ts";
 
 const ACME = { subscription_id: "sub_1", subdomain: "acme", plan_type: "shared", container_id: 105, local_port: 8069 };
 

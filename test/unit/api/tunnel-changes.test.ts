@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { startTestApi, stopPostgres, type TestApi } from "./fixture.ts";
-
-after(stopPostgres);
+import { test } from "node:test";
+import { startTestApi, type TestApi } from "./fixture.ts";
 
 async function withAcme(api: TestApi): Promise<void> {
   api.tenants.endWith = "succeeded";

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import type { CloudflareView } from "../../../automation/api/tunnels/cloudflare-view.ts";
 import { connectorState } from "../../../automation/api/tunnels/connector-state.ts";
 import { ApiError } from "../../../automation/api/problem.ts";
 import { tunnelIdOf } from "./a-tenant.ts";
 import { RUNNING } from "./fake-connectors.ts";
-import { startTestApi, stopPostgres, type TestApi } from "./fixture.ts";
-
-after(stopPostgres);
+import { startTestApi, type TestApi } from "./fixture.ts";
 
 async function withAcme(api: TestApi): Promise<void> {
   api.tenants.endWith = "succeeded";

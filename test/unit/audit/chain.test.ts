@@ -1,26 +1,14 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { hashOf } from "../../../automation/audit/chain.ts";
 import { canonicalJson } from "../../../automation/audit/canonical-json.ts";
 import { listAudit } from "../../../automation/audit/list.ts";
 import { recordAudit } from "../../../automation/audit/record.ts";
 import { verifyAudit } from "../../../automation/audit/verify.ts";
-import { Database } from "../../../automation/db/database.ts";
-import { migrate } from "../../../automation/db/migrate.ts";
 import { attempt } from "../../../automation/stripe/savepoint.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { openDatabase } from "../../database.ts";
 
-let postgres: TestPostgres;
-let db: Database;
-before(async () => {
-  postgres = await startPostgres();
-  db = new Database(postgres.url);
-  await migrate(db);
-});
-after(async () => {
-  await db.end();
-  await postgres.stop();
-});
+const db = await openDatabase();
 
 const record = (action: string, details: { before?: unknown; after?: unknown } = {}): Promise<void> =>
   db.transaction((tx) =>

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { promisify } from "node:util";
 import type { Caller } from "../../../automation/api/auth/caller.ts";
 import { tokenVerifier } from "../../../automation/api/auth/tokens.ts";
@@ -12,10 +12,8 @@ import { ApiClient } from "../../../automation/cli/api-client.ts";
 import { yaml } from "../../../automation/cli/terminal.ts";
 import { derivePassword } from "../../../components/tenant/secrets.ts";
 import { until } from "../../until.ts";
-import { PLATFORM, SECRET, startTestApi, stopPostgres, type TestApi } from "../api/fixture.ts";
+import { PLATFORM, SECRET, startTestApi, type TestApi } from "../api/fixture.ts";
 import { against, run } from "./run.ts";
-
-after(stopPostgres);
 
 async function withAcme(api: TestApi): Promise<void> {
   api.tenants.endWith = "succeeded";

@@ -3,12 +3,10 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { promisify } from "node:util";
-import { startTestApi, stopPostgres } from "../api/fixture.ts";
+import { startTestApi } from "../api/fixture.ts";
 import { against, run } from "./run.ts";
-
-after(stopPostgres);
 
 test("a refused value is told with its field, as the server saw it", async (t) => {
   const cli = against(await startTestApi(t));

@@ -3,13 +3,11 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
-import { after, test, type TestContext } from "node:test";
+import { test, type TestContext } from "node:test";
 import { mintToken, tokenVerifier } from "../../../automation/api/auth/tokens.ts";
 import { commandLine } from "../../../automation/cli/command-line.ts";
 import { LiveSecrets } from "../../../automation/secrets/live-secrets.ts";
-import { startTestApi, stopPostgres, type TestApi } from "../api/fixture.ts";
-
-after(stopPostgres);
+import { startTestApi, type TestApi } from "../api/fixture.ts";
 
 const OLD = "o".repeat(40);
 

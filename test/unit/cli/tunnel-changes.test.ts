@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import { startTestApi, stopPostgres, type TestApi } from "../api/fixture.ts";
+import { test } from "node:test";
+import { startTestApi, type TestApi } from "../api/fixture.ts";
 import { against } from "./run.ts";
-
-after(stopPostgres);
 
 const CREATE = ["tunnels", "create", "--subscription", "sub_9", "--host", "105", "--port", "8080"] as const;
 const NAMED = ["--hostname", "shop.example.com", "--no-wait"] as const;

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { openTask } from "../../../automation/stripe/operator-task.ts";
-import { startTestApi, stopPostgres } from "../api/fixture.ts";
+import { startTestApi } from "../api/fixture.ts";
 import { against } from "./run.ts";
-
-after(stopPostgres);
 
 test("tasks are listed with what to do, and resolved", async (t) => {
   const api = await startTestApi(t);

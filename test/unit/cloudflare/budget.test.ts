@@ -1,21 +1,9 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { type BudgetLimit, CloudflareBudget, type Importance } from "../../../automation/cloudflare/budget.ts";
-import { Database } from "../../../automation/db/database.ts";
-import { migrate } from "../../../automation/db/migrate.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { openDatabase } from "../../database.ts";
 
-let postgres: TestPostgres;
-let db: Database;
-before(async () => {
-  postgres = await startPostgres();
-  db = new Database(postgres.url);
-  await migrate(db);
-});
-after(async () => {
-  await db?.end();
-  await postgres?.stop();
-});
+const db = await openDatabase();
 
 let accounts = 0;
 

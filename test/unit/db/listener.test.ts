@@ -1,24 +1,13 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Database } from "../../../automation/db/database.ts";
+import { test } from "node:test";
 import { Listener } from "../../../automation/db/listener.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { openDatabase } from "../../database.ts";
 import { until } from "../../until.ts";
 
-let postgres: TestPostgres;
-let db: Database;
-
-before(async () => {
-  postgres = await startPostgres();
-  db = new Database(postgres.url);
-});
-after(async () => {
-  await db?.end();
-  await postgres?.stop();
-});
+const db = await openDatabase();
 
 test("all who begin to listen at the same moment hear what is said, until they stop", async (t) => {
-  const listener = new Listener(postgres.url);
+  const listener = new Listener(db.url);
   t.after(() => listener.close());
   const heard: string[][] = [[], [], []];
   const stops = await Promise.all(heard.map((own) => listener.listen("news", (payload) => own.push(payload))));
@@ -41,7 +30,7 @@ test("all who begin to listen at the same moment hear what is said, until they s
 });
 
 test("when its connection broke, every listener is told so, and hears again", async (t) => {
-  const listener = new Listener(postgres.url);
+  const listener = new Listener(db.url);
   t.after(() => listener.close());
   const heard: string[] = [];
   await listener.listen("after-a-break", (payload) => heard.push(payload));

@@ -2,17 +2,13 @@ import assert from "node:assert/strict";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, type TestContext, test } from "node:test";
+import { type TestContext, test } from "node:test";
 import pg from "pg";
 import { EngineFailure } from "../../../automation/engine/engine.ts";
 import { PulumiEngine } from "../../../automation/engine/pulumi-engine.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { filePostgres } from "../../database.ts";
 
-let postgres: TestPostgres;
-before(async () => {
-  postgres = await startPostgres();
-});
-after(() => postgres?.stop());
+const postgres = await filePostgres();
 
 const STACK = "organization/odoosaas/acme";
 

@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
-import { after, before, type TestContext, test } from "node:test";
+import { type TestContext, test } from "node:test";
 import pg from "pg";
 import { StateFence } from "../../../automation/engine/state-fence.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { filePostgres } from "../../database.ts";
 import { until } from "../../until.ts";
 
-let server: TestPostgres;
+const server = await filePostgres();
 let backends = 0;
-before(async () => {
-  server = await startPostgres();
-});
-after(() => server?.stop());
 
 /** A database with the table as the engine makes it. */
 async function backend(t: TestContext): Promise<{ url: string; operator: pg.Client }> {

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, test } from "node:test";
-import { startTestApi, stopPostgres } from "../api/fixture.ts";
-
-after(stopPostgres);
+import { test } from "node:test";
+import { startTestApi } from "../api/fixture.ts";
 
 test("the page on observability lists every metric that there is, and no other", async (t) => {
   const page = readFileSync(new URL("../../../docs/operations/observability.md", import.meta.url), "utf8");

@@ -1,23 +1,11 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Database } from "../../../automation/db/database.ts";
-import { migrate } from "../../../automation/db/migrate.ts";
+import { test } from "node:test";
 import { prune } from "../../../automation/pruning.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { openDatabase } from "../../database.ts";
 
 const KEPT = { historyPerStack: 2, operationDays: 30, stripeEventDays: 40 };
 
-let postgres: TestPostgres;
-let db: Database;
-before(async () => {
-  postgres = await startPostgres();
-  db = new Database(postgres.url);
-  await migrate(db);
-});
-after(async () => {
-  await db?.end();
-  await postgres?.stop();
-});
+const db = await openDatabase();
 
 test("of each stack's history the newest updates stay, in every form that the engine stores, and all that is no history", async () => {
   await db.query("create table pulumi_state (key text primary key, data json not null)");
@@ -37,15 +25,15 @@ test("of each stack's history the newest updates stay, in every form that the en
   for (const key of [...kept, ...[1, 2, 3].flatMap((n) => history("acme", n)), ...history("acme-2", 0, ".gz")])
     await db.query("insert into pulumi_state values ($1, '{}')", [key]);
   // In batches of three.
-  assert.equal((await prune(db, postgres.url, KEPT, 3)).history, 8);
+  assert.equal((await prune(db, db.url, KEPT, 3)).history, 8);
   const { rows } = await db.query<{ key: string }>("select key from pulumi_state");
   assert.deepEqual(rows.map(({ key }) => key).toSorted(), kept.toSorted());
-  assert.equal((await prune(db, postgres.url, KEPT)).history, 0);
+  assert.equal((await prune(db, db.url, KEPT)).history, 0);
 });
 
 test("a state backend that is not in PostgreSQL, or has no table yet, is left alone", async () => {
   assert.equal((await prune(db, "s3://states", KEPT)).history, 0);
-  assert.equal((await prune(db, `${postgres.url}?table=of_somebody`, KEPT)).history, 0);
+  assert.equal((await prune(db, `${db.url}?table=of_somebody`, KEPT)).history, 0);
 });
 
 test("old operations go with their events, but not the last ten of anybody, nor what has not finished", async () => {

@@ -1,29 +1,13 @@
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { Database } from "../../../automation/db/database.ts";
-import { migrate } from "../../../automation/db/migrate.ts";
-import { BossQueue } from "../../../automation/queue/boss-queue.ts";
+import { beforeEach, test } from "node:test";
 import { Priority } from "../../../automation/queue/queue.ts";
 import { sweep } from "../../../automation/queue/sweep.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { openDatabase } from "../../database.ts";
 import { until } from "../../until.ts";
-import { workingOn } from "./working-on.ts";
+import { sendingTo, workingOn } from "./working-on.ts";
 
-let postgres: TestPostgres;
-let db: Database;
-let queue: BossQueue;
-
-before(async () => {
-  postgres = await startPostgres();
-  db = new Database(postgres.url);
-  await migrate(db);
-  queue = await BossQueue.start({ db, name: "sender" });
-});
-after(async () => {
-  await queue?.stop(1_000);
-  await db?.end();
-  await postgres?.stop();
-});
+const db = await openDatabase();
+const queue = await sendingTo(db);
 
 /** What a test before has left in the queue, or due, is none of the next one's. */
 beforeEach(async () => {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { withPermit } from "../../../automation/queue/permits.ts";
-import { startPostgres } from "../../postgres.ts";
+import { filePostgres } from "../../database.ts";
 import { until } from "../../until.ts";
 
-test("no more work than permits runs at once, and every one comes to its turn", async (t) => {
-  const { url } = await startPostgres(t);
+const { url } = await filePostgres();
+
+test("no more work than permits runs at once, and every one comes to its turn", async () => {
   let running = 0;
   let most = 0;
   const work = async (): Promise<void> => {
@@ -28,8 +29,7 @@ test("no more work than permits runs at once, and every one comes to its turn", 
   await withPermit(url, "postgres", 1, work); // given back after the failure
 });
 
-test("other resources have permits of their own, and waiting can be given up", async (t) => {
-  const { url } = await startPostgres(t);
+test("other resources have permits of their own, and waiting can be given up", async () => {
   await withPermit(url, "one", 1, async () => {
     await withPermit(url, "other", 1, async () => {});
     const impatient = AbortSignal.timeout(50);

@@ -1,15 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Database } from "../../../automation/db/database.ts";
-import { migrate } from "../../../automation/db/migrate.ts";
 import { BossQueue } from "../../../automation/queue/boss-queue.ts";
-import { startPostgres } from "../../postgres.ts";
+import { freshDatabase } from "../../database.ts";
 import { until } from "../../until.ts";
 
 test("the queue is ready while its schema is there and its workers ask for jobs", async (t) => {
-  const postgres = await startPostgres(t);
-  const db = new Database(postgres.url);
-  await migrate(db);
+  const db = await freshDatabase();
   const queue = await BossQueue.start({ db, name: "worker" });
   let running = true;
   t.after(async () => {

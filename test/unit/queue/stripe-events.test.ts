@@ -1,28 +1,14 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Database, type Transaction } from "../../../automation/db/database.ts";
-import { migrate } from "../../../automation/db/migrate.ts";
+import { test } from "node:test";
+import type { Transaction } from "../../../automation/db/database.ts";
 import { BossQueue } from "../../../automation/queue/boss-queue.ts";
 import { dropSettledLetters } from "../../../automation/queue/settled-letters.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { openDatabase } from "../../database.ts";
 import { until } from "../../until.ts";
-import { workingOn } from "./working-on.ts";
+import { sendingTo, workingOn } from "./working-on.ts";
 
-let postgres: TestPostgres;
-let db: Database;
-let queue: BossQueue;
-
-before(async () => {
-  postgres = await startPostgres();
-  db = new Database(postgres.url);
-  await migrate(db);
-  queue = await BossQueue.start({ db, name: "sender" });
-});
-after(async () => {
-  await queue?.stop(1_000);
-  await db?.end();
-  await postgres?.stop();
-});
+const db = await openDatabase();
+const queue = await sendingTo(db);
 
 test("an event whose worker died is given to another within its heartbeat, also in a queue made by an older release", async (t) => {
   await db.query("update pgboss.queue set heartbeat_seconds = null where name = 'stripe-event'");

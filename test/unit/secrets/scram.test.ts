@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import pg from "pg";
 import { scramVerifier } from "../../../automation/secrets/scram.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { filePostgres } from "../../database.ts";
 
-let postgres: TestPostgres;
-before(async () => {
-  postgres = await startPostgres();
-});
-after(() => postgres?.stop());
+const postgres = await filePostgres();
 
 test("PostgreSQL takes a verifier in the password's place, and the password opens", async () => {
   const admin = new pg.Client({ connectionString: postgres.url });

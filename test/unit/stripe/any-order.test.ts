@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test, type TestContext } from "node:test";
+import { suite, test, type TestContext } from "node:test";
 import fc from "fast-check";
 import { synchronise } from "../../../automation/stripe/synchronise.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
 import { openShop, type Shop, type TenantColumns } from "./shop.ts";
 
 /** What a customer, the bank or an operator of Stripe may do. `who` picks one of the subscriptions made so far. */
@@ -71,18 +70,12 @@ const histories = fc.record({
 const RUNS = Number(process.env["PROPERTY_RUNS"] ?? 6);
 
 suite("events doubled, shuffled and lost", () => {
-  let postgres: TestPostgres;
-  before(async () => {
-    postgres = await startPostgres();
-  });
-  after(() => postgres.stop());
-
   test("property: the rows are those that Stripe's final objects give", async (t) => {
     await fc.assert(
       fc.asyncProperty(histories, async ({ steps: history, lookAfter, ...accidents }) => {
         const world = cleanUp(t);
         try {
-          const shop = await openShop(world, postgres, {
+          const shop = await openShop(world, {
             stripe: { paymentRetryDays: [2], afterLastRetry: "unpaid" },
             policy: { graceDays: 4, retentionDays: 9, trialRetentionDays: 3 },
           });

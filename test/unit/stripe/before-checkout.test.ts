@@ -1,19 +1,12 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { suite, test } from "node:test";
 import type { StripeDeps } from "../../../automation/stripe/deps.ts";
 import { handleStripeEvent } from "../../../automation/stripe/handle-event.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
 import { delivered, openShop } from "./shop.ts";
 
 suite("a subscription that is heard of before its checkout", () => {
-  let postgres: TestPostgres;
-  before(async () => {
-    postgres = await startPostgres();
-  });
-  after(() => postgres.stop());
-
   test("a payment that is heard of before its checkout is complete waits for the name that was chosen there", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const field = { key: "subdomain", label: { type: "custom", custom: "Address" }, type: "text" } as const;
     const session = await shop.stripe.stripe.checkout.sessions.create({
       mode: "subscription",
@@ -44,7 +37,7 @@ suite("a subscription that is heard of before its checkout", () => {
   });
 
   test("a subscription that no checkout has made gets its tenant a moment later", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const customer = await shop.stripe.stripe.customers.create({
       email: "owner@example.com",
       name: "Acme Ltd",

@@ -1,25 +1,18 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { suite, test } from "node:test";
 import { handleStripeEvent } from "../../../automation/stripe/handle-event.ts";
 import { synchronise } from "../../../automation/stripe/synchronise.ts";
 import { examplePlatform } from "../../components/example-platform.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
 import { openShop, type Shop } from "./shop.ts";
 
 suite("who has paid gets a tenant, or an operator gets a task", () => {
-  let postgres: TestPostgres;
-  before(async () => {
-    postgres = await startPostgres();
-  });
-  after(() => postgres.stop());
-
   const openTasks = (shop: Shop): Promise<Record<string, unknown>[]> =>
     shop.rows(
       "select kind, subscription_id, tenant_id, detail, remedy from operator_tasks where resolved_at is null order by id",
     );
 
   test("a proposed name that is taken gives way to the next", async (t) => {
-    const shop = await openShop(t, postgres, { platform: { reservedSubdomains: ["acme-2"] } });
+    const shop = await openShop(t, { platform: { reservedSubdomains: ["acme-2"] } });
     const names: (string | undefined)[] = [];
     for (let count = 0; count < 3; count++) {
       const { subscription } = await shop.stripe.checkout({ company: "Acme" });
@@ -33,7 +26,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   });
 
   test("two checkouts that propose the same name at once both get one", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const both = await Promise.all([
       shop.stripe.checkout({ company: "Acme" }),
       shop.stripe.checkout({ company: "Acme" }),
@@ -56,7 +49,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   });
 
   test("a chosen name that is taken waits for an operator, whose correction in Stripe makes the tenant", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme", email: "second@example.com" });
@@ -82,7 +75,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   });
 
   test("names that cannot be are told with what is wrong", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     for (const [subdomain, problem] of [
       ["www", /reserved/],
       ["a", /at least 3/],
@@ -104,14 +97,14 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   });
 
   test("upper case is only a spelling", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "Acme" });
     await shop.settle();
     assert.equal((await shop.tenant(subscription.id))?.subdomain, "acme");
   });
 
   test("an unknown price is a task, which a catch-up resolves once the price is configured", async (t) => {
-    const shop = await openShop(t, postgres, { prices: { price_other: "starter" } });
+    const shop = await openShop(t, { prices: { price_other: "starter" } });
     const { stripe } = shop.stripe;
     const payer = { email: "a@example.com", name: "Acme", payment_method: "pm_card_visa" };
     const customer = await stripe.customers.create(payer);
@@ -129,7 +122,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   });
 
   test("in an account with other businesses, unknown prices can be left alone", async (t) => {
-    const shop = await openShop(t, postgres, { prices: { price_other: "starter" }, unknownPrices: "ignore" });
+    const shop = await openShop(t, { prices: { price_other: "starter" }, unknownPrices: "ignore" });
     const { stripe } = shop.stripe;
     const customer = await stripe.customers.create({ email: "a@example.com", payment_method: "pm_card_visa" });
     await stripe.subscriptions.create({ customer: customer.id, items: [{ price: "price_business" }] });
@@ -141,7 +134,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
 
   test("a full platform is a task, and the tenant comes when there is room", async (t) => {
     const [host] = examplePlatform().hosts;
-    const shop = await openShop(t, postgres, { platform: { hosts: [{ ...host, capacity: 1 }] } });
+    const shop = await openShop(t, { platform: { hosts: [{ ...host, capacity: 1 }] } });
     await shop.stripe.checkout({ subdomain: "first" });
     await shop.settle();
     const { subscription } = await shop.stripe.checkout({ subdomain: "second" });
@@ -156,7 +149,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   });
 
   test("a plan that the platform does not have leaves a running tenant's plan, and still suspends it", async (t) => {
-    const shop = await openShop(t, postgres, { prices: { price_starter: "starter", price_business: "enterprise" } });
+    const shop = await openShop(t, { prices: { price_starter: "starter", price_business: "enterprise" } });
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     await shop.stripe.stripe.subscriptions.update(subscription.id, {
@@ -173,7 +166,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   });
 
   test("who pays for a deleted tenant is an operator's business; it does not come back by itself", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     const tenant = await shop.tenant(subscription.id);
@@ -199,7 +192,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   });
 
   test("a customer who comes back in time gets the old tenant back, and the old subscription no second one", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { stripe } = shop.stripe;
     const first = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
@@ -230,7 +223,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   });
 
   test("another customer does not get it, though the address is the same", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const first = await shop.stripe.checkout({ subdomain: "acme", email: "anna@example.com" });
     await shop.settle();
     await shop.stripe.stripe.subscriptions.cancel(first.subscription.id);
@@ -245,7 +238,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   });
 
   test("a subscription whose tenant was given to another is told to an operator while it is paid", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     const tenant = await shop.tenant(subscription.id);
@@ -263,7 +256,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   });
 
   test("an operator's suspension holds whatever is paid, and its end is the operator's", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     const { id } = (await shop.tenant(subscription.id)) ?? { id: 0 };
@@ -286,7 +279,7 @@ suite("who has paid gets a tenant, or an operator gets a task", () => {
   });
 
   test("a subscription that Stripe does not know suspends nobody", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     await shop.tenants.request(
       { subdomain: "acme", planType: "starter", customerEmail: "a@example.com", subscriptionId: "sub_elsewhere" },
       { name: "user:eve" },

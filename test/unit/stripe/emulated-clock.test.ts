@@ -1,22 +1,15 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { suite, test } from "node:test";
 import { connectStripe } from "../../../automation/stripe/client.ts";
 import { sweepClocks } from "../../../automation/stripe/clocks.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
 import { API_KEY } from "../stripe-emulator/emulator.ts";
 import { openShop } from "./shop.ts";
 
 const DAY = 86_400_000;
 
 suite("the clock of grace and retention", () => {
-  let postgres: TestPostgres;
-  before(async () => {
-    postgres = await startPostgres();
-  });
-  after(() => postgres.stop());
-
   test("follows an emulated Stripe's, whose clock can be moved", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { client, now } = connectStripe({ apiKey: API_KEY, apiBase: shop.stripe.url });
     const deps = { ...shop.deps, stripe: client, now };
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });

@@ -1,17 +1,10 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { suite, test } from "node:test";
 import { openShop } from "./shop.ts";
 
 suite("a tenant's life by Stripe's events", () => {
-  let postgres: TestPostgres;
-  before(async () => {
-    postgres = await startPostgres();
-  });
-  after(() => postgres.stop());
-
   test("a paid checkout requests a tenant, with everything that Stripe knows", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { session, customer } = await shop.stripe.checkout({
       subdomain: "acme",
       plan: "business",
@@ -52,7 +45,7 @@ suite("a tenant's life by Stripe's events", () => {
   });
 
   test("an unpaid renewal leads through grace to suspension, and its payment back", async (t) => {
-    const shop = await openShop(t, postgres, {
+    const shop = await openShop(t, {
       policy: { graceDays: 7 },
       stripe: { afterLastRetry: "past_due", paymentRetryDays: [] },
     });
@@ -83,7 +76,7 @@ suite("a tenant's life by Stripe's events", () => {
   });
 
   test("a payment within grace ends the grace", async (t) => {
-    const shop = await openShop(t, postgres, { stripe: { afterLastRetry: "past_due" } });
+    const shop = await openShop(t, { stripe: { afterLastRetry: "past_due" } });
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.stripe.door("POST", `/subscriptions/${subscription.id}/fail`);
     await shop.settle();
@@ -95,7 +88,7 @@ suite("a tenant's life by Stripe's events", () => {
   });
 
   test("a canceled subscription suspends, keeps data for the retention, then asks for deletion", async (t) => {
-    const shop = await openShop(t, postgres, { policy: { retentionDays: 30 } });
+    const shop = await openShop(t, { policy: { retentionDays: 30 } });
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     await shop.stripe.stripe.subscriptions.cancel(subscription.id);
@@ -114,7 +107,7 @@ suite("a tenant's life by Stripe's events", () => {
   });
 
   test("a subscription that ends with its period runs until then", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.stripe.stripe.subscriptions.update(subscription.id, { cancel_at_period_end: true });
     await shop.settle();
@@ -125,7 +118,7 @@ suite("a tenant's life by Stripe's events", () => {
   });
 
   test("a change of price changes the plan, up and down", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     for (const price of ["price_business", "price_starter"]) {
@@ -140,7 +133,7 @@ suite("a tenant's life by Stripe's events", () => {
   });
 
   test("a trial runs from its first day, and its end without a card suspends", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { stripe } = shop.stripe;
     const customer = await stripe.customers.create({ email: "b@example.com", business_name: "Beta" });
     const trial = await stripe.subscriptions.create({
@@ -159,7 +152,7 @@ suite("a tenant's life by Stripe's events", () => {
   });
 
   test("a bank debit's tenant waits for the money", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { session } = await shop.stripe.checkout({ subdomain: "acme", payment: "later" });
     await shop.settle();
     assert.equal(await shop.tenant(session.subscription), undefined);
@@ -174,7 +167,7 @@ suite("a tenant's life by Stripe's events", () => {
   });
 
   test("an event that changes nothing asks for no run and writes no audit line", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     await shop.queue.take("reconcile");

@@ -1,17 +1,10 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { suite, test } from "node:test";
 import { openShop } from "./shop.ts";
 
 suite("a server that was away for longer than Stripe lists events", () => {
-  let postgres: TestPostgres;
-  before(async () => {
-    postgres = await startPostgres();
-  });
-  after(() => postgres.stop());
-
   test("after a pause longer than Stripe's list reaches, every subscription is read", async (t) => {
-    const shop = await openShop(t, postgres, { stripe: { webhook: undefined } });
+    const shop = await openShop(t, { stripe: { webhook: undefined } });
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.catchUp();
     await shop.settle();
@@ -26,7 +19,7 @@ suite("a server that was away for longer than Stripe lists events", () => {
   });
 
   test("after such a pause it is also known who has paid for the first time, though the subscription is older", async (t) => {
-    const shop = await openShop(t, postgres, { stripe: { webhook: undefined } });
+    const shop = await openShop(t, { stripe: { webhook: undefined } });
     const debit = await shop.stripe.checkout({ subdomain: "acme", payment: "later" });
     await shop.catchUp();
     await shop.settle();

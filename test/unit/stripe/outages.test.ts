@@ -1,21 +1,14 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
+import { suite, test } from "node:test";
 import { catchUp } from "../../../automation/stripe/catch-up.ts";
 import type { StripeDeps } from "../../../automation/stripe/deps.ts";
 import { handleStripeEvent } from "../../../automation/stripe/handle-event.ts";
 import { reopenEvent } from "../../../automation/stripe/inbox.ts";
 import { subscriptionsWithTasks } from "../../../automation/stripe/operator-task.ts";
 import { synchronise } from "../../../automation/stripe/synchronise.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
 import { delivered, openShop, type Shop } from "./shop.ts";
 
 suite("what goes wrong between Stripe and here is made good", () => {
-  let postgres: TestPostgres;
-  before(async () => {
-    postgres = await startPostgres();
-  });
-  after(() => postgres.stop());
-
   const by = { name: "stripe" } as const;
 
   /** Subscriptions read from here on come at once, but are handed over only when told. */
@@ -35,7 +28,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   }
 
   test("a reading that began earlier and arrives later changes nothing", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     const { deps, began, deliver } = slowReading(shop);
@@ -49,7 +42,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("an event that arrives while a reading is under way is not settled by it", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     const { deps, began, deliver } = slowReading(shop);
@@ -65,7 +58,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("the same holds for a subscription that never got a tenant", async (t) => {
-    const shop = await openShop(t, postgres, { policy: { retentionDays: 0 } });
+    const shop = await openShop(t, { policy: { retentionDays: 0 } });
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await delivered(shop.stripe);
     const { deps, began, deliver } = slowReading(shop);
@@ -79,7 +72,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("all jobs of a checkout at once, on several workers, make one tenant", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await delivered(shop.stripe);
     const jobs = await shop.queue.take("stripe-event");
@@ -92,7 +85,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("one reading settles all events of its subscription that had arrived", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     await shop.stripe.checkout({ subdomain: "acme" });
     await delivered(shop.stripe);
     const [first, ...rest] = await shop.queue.take("stripe-event");
@@ -104,7 +97,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("an event can be handled again on an operator's wish", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     await shop.rows("update tenant_deployments set plan_type = 'business'");
@@ -118,7 +111,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("while Stripe does not answer, the job fails for another try and nothing changes", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     await shop.stripe.checkout({ subdomain: "acme" });
     await delivered(shop.stripe);
     const jobs = await shop.queue.take("stripe-event");
@@ -137,7 +130,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("nobody is suspended or deleted by the clock while Stripe cannot be asked", async (t) => {
-    const shop = await openShop(t, postgres, { stripe: { afterLastRetry: "past_due", paymentRetryDays: [] } });
+    const shop = await openShop(t, { stripe: { afterLastRetry: "past_due", paymentRetryDays: [] } });
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     const other = await shop.stripe.checkout({ subdomain: "other" });
     await shop.settle();
@@ -158,7 +151,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("the clock suspends nobody whose payment was only not heard of", async (t) => {
-    const shop = await openShop(t, postgres, { stripe: { afterLastRetry: "past_due", paymentRetryDays: [] } });
+    const shop = await openShop(t, { stripe: { afterLastRetry: "past_due", paymentRetryDays: [] } });
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.stripe.door("POST", `/subscriptions/${subscription.id}/fail`);
     await shop.settle();
@@ -173,7 +166,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("events that never came are found in Stripe's list, cancellations too", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     await shop.stripe.door("POST", "/deliveries/hold");
     const lost = await shop.stripe.checkout({ subdomain: "lost" });
     const left = await shop.stripe.checkout({ subdomain: "left" });
@@ -190,7 +183,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("a list of many pages is read to its end", async (t) => {
-    const shop = await openShop(t, postgres, { stripe: { webhook: undefined } });
+    const shop = await openShop(t, { stripe: { webhook: undefined } });
     for (let count = 0; count < 45; count++) await shop.stripe.checkout({ subdomain: `tenant-${count}` });
     const { missed } = await shop.catchUp();
     assert.equal(missed, (await shop.rows("select from stripe_events")).length);
@@ -199,7 +192,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("a listing that fails halfway leaves the cursor, and the next one finds the rest", async (t) => {
-    const shop = await openShop(t, postgres, { stripe: { webhook: undefined } });
+    const shop = await openShop(t, { stripe: { webhook: undefined } });
     await shop.catchUp();
     for (let count = 0; count < 45; count++) await shop.stripe.checkout({ subdomain: `tenant-${count}` });
     let pages = 0;
@@ -219,7 +212,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("a stored event whose job was lost is queued again", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await delivered(shop.stripe);
     await shop.queue.take("stripe-event");
@@ -231,7 +224,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("an event that still has its job is not queued twice, however long Stripe is away", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     await shop.stripe.checkout({ subdomain: "acme" });
     await delivered(shop.stripe);
     await shop.rows("update stripe_events set received_at = received_at - interval '11 minutes'");
@@ -246,7 +239,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("subscriptions that wait for an operator all get their turn, however many they are", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     await shop.rows(
       "insert into operator_tasks (kind, subscription_id, detail, remedy) select 'no-room', 'sub_' || n, '', '' from generate_series(1, 4) n",
     );
@@ -260,7 +253,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("tenants whose clock has run out all get their turn, also behind many that stay as they are", async (t) => {
-    const shop = await openShop(t, postgres, { stripe: { afterLastRetry: "past_due", paymentRetryDays: [] } });
+    const shop = await openShop(t, { stripe: { afterLastRetry: "past_due", paymentRetryDays: [] } });
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.stripe.door("POST", `/subscriptions/${subscription.id}/fail`);
     await shop.settle();
@@ -276,7 +269,7 @@ suite("what goes wrong between Stripe and here is made good", () => {
   });
 
   test("a server that is new to an account leaves alone what came long before", async (t) => {
-    const shop = await openShop(t, postgres, { stripe: { webhook: undefined } });
+    const shop = await openShop(t, { stripe: { webhook: undefined } });
     await shop.stripe.checkout({ subdomain: "old" });
     await shop.days(2);
     await shop.catchUp();

@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { noticePaidDeletion } from "../../../automation/stripe/paid-deletion.ts";
-import { startPostgres } from "../../postgres.ts";
 import { openShop } from "./shop.ts";
 
 test("a deletion by hand says at once that the subscription goes on, until it has ended", async (t) => {
-  const postgres = await startPostgres(t);
-  const shop = await openShop(t, postgres);
+  const shop = await openShop(t);
   const openTasks = (): Promise<Record<string, unknown>[]> =>
     shop.rows("select kind from operator_tasks where resolved_at is null");
   const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });

@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { describe, test } from "node:test";
 import { openShop } from "./shop.ts";
 
 describe("a plan that leaves the configuration", () => {
-  let postgres: TestPostgres;
-  before(async () => void (postgres = await startPostgres()));
-  after(() => postgres.stop());
-
   test("leaves its tenants to Stripe's events as before: suspended, paid again, ended, deleted, and no task", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { stripe } = shop.stripe;
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
@@ -31,7 +26,7 @@ describe("a plan that leaves the configuration", () => {
   });
 
   test("is refused to whoever changes to it", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     delete shop.platform.plans["business"];

@@ -1,17 +1,10 @@
 import assert from "node:assert/strict";
-import { after, before, suite, test } from "node:test";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { suite, test } from "node:test";
 import { openShop } from "./shop.ts";
 
 suite("a customer with several subscriptions", () => {
-  let postgres: TestPostgres;
-  before(async () => {
-    postgres = await startPostgres();
-  });
-  after(() => postgres.stop());
-
   test("has a tenant for each, and the end of one leaves the other alone", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { stripe } = shop.stripe;
     const first = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
@@ -31,7 +24,7 @@ suite("a customer with several subscriptions", () => {
   });
 
   test("does not get a second tenant under the name of one that is in use, but an operator is told", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const first = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     const second = await shop.stripe.stripe.subscriptions.create({
@@ -47,7 +40,7 @@ suite("a customer with several subscriptions", () => {
   });
 
   test("who is deleted at Stripe, keeps the data for the retention as any other", async (t) => {
-    const shop = await openShop(t, postgres);
+    const shop = await openShop(t);
     const { customer, subscription } = await shop.stripe.checkout({ subdomain: "acme" });
     await shop.settle();
     await shop.stripe.stripe.customers.del(customer.id);

@@ -5,9 +5,8 @@ import { setTimeout } from "node:timers/promises";
 import express from "express";
 import { assignRequestId } from "../../../automation/api/http/request-id.ts";
 import { traceRequests } from "../../../automation/api/http/tracing.ts";
-import { Database } from "../../../automation/db/database.ts";
+import type { Database } from "../../../automation/db/database.ts";
 import { Listener } from "../../../automation/db/listener.ts";
-import { migrate } from "../../../automation/db/migrate.ts";
 import { catchUp, type CaughtUp } from "../../../automation/stripe/catch-up.ts";
 import { sweepClocks, type Sweep } from "../../../automation/stripe/clocks.ts";
 import type { StripeDeps } from "../../../automation/stripe/deps.ts";
@@ -18,7 +17,7 @@ import { DatabaseTenants } from "../../../automation/tenants/database-tenants.ts
 import type { PlatformSettings } from "../../../components/settings/platform-settings.ts";
 import type { StripeConfig } from "../../../sandbox/stripe/config.ts";
 import { examplePlatform } from "../../components/example-platform.ts";
-import type { TestPostgres } from "../../postgres.ts";
+import { openDatabase } from "../../database.ts";
 import { startEmulator, WEBHOOK_SECRET, type Emulator } from "../stripe-emulator/emulator.ts";
 import { QueueDouble } from "./queue-double.ts";
 
@@ -65,15 +64,9 @@ export interface ShopSettings {
   stripe?: { [K in keyof StripeConfig]?: StripeConfig[K] | undefined };
 }
 
-let databases = 0;
-
 /** On a database of its own; without a webhook nothing is delivered, and only `catchUp` learns of events. */
-export async function openShop(
-  t: Pick<TestContext, "after">,
-  postgres: TestPostgres,
-  settings: ShopSettings = {},
-): Promise<Shop> {
-  const database = await newDatabase(t, postgres);
+export async function openShop(t: Pick<TestContext, "after">, settings: ShopSettings = {}): Promise<Shop> {
+  const database = await openDatabase(t);
   const queue = await QueueDouble.create(database);
   const app = express();
   app.use(assignRequestId, traceRequests, (_req, res, next) => {
@@ -148,15 +141,4 @@ export async function delivered(stripe: Emulator): Promise<void> {
     if (Date.now() > deadline)
       throw new Error(`${open.length} deliveries were not made; the last answer was ${open[0]?.last ?? "none"}`);
   }
-}
-
-async function newDatabase(t: Pick<TestContext, "after">, postgres: TestPostgres): Promise<Database> {
-  const name = `shop_${++databases}`;
-  const admin = new Database(postgres.url, { connections: 1 });
-  await admin.query(`create database ${name}`);
-  await admin.end();
-  const database = new Database(postgres.url.replace(/\/postgres$/, `/${name}`));
-  t.after(() => database.end());
-  await migrate(database);
-  return database;
 }

@@ -6,26 +6,23 @@ import { gzipSync } from "node:zlib";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { Stripe } from "stripe";
 import { toProblem } from "../../../automation/api/problem.ts";
-import { Database } from "../../../automation/db/database.ts";
-import { migrate } from "../../../automation/db/migrate.ts";
+import type { Database } from "../../../automation/db/database.ts";
 import { webhookRoute } from "../../../automation/stripe/webhook.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { filePostgres, freshDatabase } from "../../database.ts";
+import { until } from "../../until.ts";
 import { QueueDouble } from "./queue-double.ts";
 
 const OLD_SECRET = "whsec_old";
 const NEW_SECRET = "whsec_new";
 
 suite("Stripe's webhook", () => {
-  let postgres: TestPostgres;
   let database: Database;
   let queue: QueueDouble;
   let url = "";
   let server: ReturnType<express.Express["listen"]>;
 
   before(async () => {
-    postgres = await startPostgres();
-    database = new Database(postgres.url);
-    await migrate(database);
+    database = await freshDatabase();
     queue = await QueueDouble.create(database);
     const app = express();
     app.use(webhookRoute({ database, queue, settings: { webhookSecrets: [OLD_SECRET, NEW_SECRET], livemode: false } }));
@@ -41,7 +38,6 @@ suite("Stripe's webhook", () => {
     server.close();
     server.closeAllConnections();
     await database.end();
-    await postgres.stop();
   });
   beforeEach(async () => {
     await database.query("truncate stripe_events");
@@ -227,7 +223,13 @@ suite("Stripe's webhook", () => {
 
   test("while the database is down it answers 503 with Retry-After, and takes the same event later", async () => {
     const payload = body();
-    const down = postgres.restart(600);
+    const down = (await filePostgres()).restart(600);
+    const answers = (): Promise<boolean> =>
+      database.query("select 1").then(
+        () => true,
+        () => false,
+      );
+    await until("the outage", answers, (up) => !up, 1_000);
     const response = await send(payload, signed(payload));
     assert.equal(response.status, 503);
     assert.equal(response.headers.get("retry-after"), "5");

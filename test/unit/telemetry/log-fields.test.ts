@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { pino } from "pino";
 import { addLogFields, logMixin, withLogFields } from "../../../automation/telemetry/log-fields.ts";
-import { startTestApi, stopPostgres } from "../api/fixture.ts";
-
-after(stopPostgres);
+import { startTestApi } from "../api/fixture.ts";
 
 test("whoever writes a line within some work, it carries the work's ids, and no other's", async () => {
   const lines: Record<string, unknown>[] = [];

@@ -7,7 +7,6 @@ import { currentTraceparent, inSpan } from "../../../automation/telemetry/spans.
 import { reconcile } from "../../../automation/tenants/reconcile.ts";
 import type { ReconcileIO } from "../../../automation/tenants/run.ts";
 import { startOtlpReceiver, treeOf } from "../../otlp-receiver.ts";
-import { startPostgres } from "../../postgres.ts";
 import { openShop, type Shop } from "../stripe/shop.ts";
 import { FakeClouds, FakeEngine } from "../tenants/world.ts";
 
@@ -46,8 +45,7 @@ test("one trace holds the webhook of a paid checkout, its handling, the operatio
     version: "1.2.3",
     onError: (message) => errors.push(message),
   });
-  const postgres = await startPostgres(t);
-  const shop = await openShop(t, postgres);
+  const shop = await openShop(t);
   const clouds = new FakeClouds();
   const engine = new FakeEngine(clouds);
   const io = workerOf(shop, engine, clouds);

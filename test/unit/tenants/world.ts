@@ -1,8 +1,7 @@
-import { after, before } from "node:test";
+import { before } from "node:test";
 import { CloudflareBudget } from "../../../automation/cloudflare/budget.ts";
-import { Database } from "../../../automation/db/database.ts";
+import type { Database } from "../../../automation/db/database.ts";
 import { Listener } from "../../../automation/db/listener.ts";
-import { migrate } from "../../../automation/db/migrate.ts";
 import type {
   Deployment,
   Engine,
@@ -21,7 +20,7 @@ import type { NewTenant } from "../../../automation/tenants/tenants.ts";
 import type { TenantSettings } from "../../../components/settings/tenant-settings.ts";
 import type { TunnelSettings } from "../../../components/settings/tunnel-settings.ts";
 import { examplePlatform } from "../../components/example-platform.ts";
-import { startPostgres, type TestPostgres } from "../../postgres.ts";
+import { afterFile, openDatabase } from "../../database.ts";
 
 export const BY = { name: "user:test" } as const;
 export const PLATFORM = examplePlatform();
@@ -165,14 +164,11 @@ export interface World {
 
 /** A database for all tests of a file; every test makes tenants of its own. */
 export function useWorld(): () => World {
-  let postgres: TestPostgres;
   let world: World;
-  let listener: Listener;
   before(async () => {
-    postgres = await startPostgres();
-    const db = new Database(postgres.url);
-    await migrate(db);
-    listener = new Listener(postgres.url);
+    const db = await openDatabase();
+    const listener = new Listener(db.url);
+    afterFile(() => listener.close());
     const queued: World["queued"] = [];
     const queuedTunnels: World["queued"] = [];
     const queue = {
@@ -221,11 +217,6 @@ export function useWorld(): () => World {
         return tenant;
       },
     };
-  });
-  after(async () => {
-    await listener?.close();
-    await world?.db.end();
-    await postgres?.stop();
   });
   return () => world;
 }
