@@ -8,7 +8,12 @@ const DIRECTORY = new URL("./migrations", import.meta.url).pathname;
  * the same. Throws, and the start with it, when one fails: the error names the file.
  */
 export async function migrate(database: Database, log: (line: string) => void = () => {}): Promise<readonly string[]> {
-  const client = await database.pool.connect();
+  const client = await database.pool.connect().catch((error: unknown) => {
+    throw new Error(
+      `DATABASE_URL: the server's own database lets nobody in: ${(error as Error).message}. Is it up, and are address, user, password and database right?`,
+      { cause: error },
+    );
+  });
   try {
     await client.query("select pg_advisory_lock(hashtext('odoosaas.migrations'))"); // waits; the runner's own lock gives up at once
     const done = await runner({

@@ -20,3 +20,9 @@ test("two servers starting at once migrate an empty database once, and a later s
   const { rows } = await one.query<{ id: number }>("select 5000000000::bigint as id");
   assert.equal(rows[0]?.id, 5_000_000_000);
 });
+
+test("a database that cannot be reached is told by the setting that names it", async (t) => {
+  const nowhere = new Database("postgres://a:b@127.0.0.1:1/c");
+  t.after(() => nowhere.end());
+  await assert.rejects(migrate(nowhere), /^Error: DATABASE_URL: .*ECONNREFUSED 127\.0\.0\.1:1.*right\?$/);
+});
