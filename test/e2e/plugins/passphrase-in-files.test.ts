@@ -2,15 +2,13 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { promisify } from "node:util";
 import { LocalWorkspace } from "@pulumi/pulumi/automation/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { PLATFORM, SECRET, startTestApi, stopPostgres } from "../../unit/api/fixture.ts";
+import { PLATFORM, SECRET, startTestApi } from "../../unit/api/fixture.ts";
 import { run } from "../../unit/cli/run.ts";
 import { engineWorld } from "./engine-world.ts";
-
-after(stopPostgres);
 
 const STACKS = ["organization/odoosaas/acme", "organization/odoosaas/prod"];
 const OLD = "the-passphrase-of-before";
