@@ -127,8 +127,10 @@ export class PulumiEngine implements Engine {
     try {
       return await this.#run("destroy", run);
     } catch (error) {
-      if (error instanceof EngineFailure && error.kind === "no-stack") return { ...error.result, changes: {} };
-      throw error;
+      if (!(error instanceof EngineFailure) || error.kind !== "no-stack") throw error;
+      // The CLI removes the stack, then its lock: whoever died in between has left a lock that no command finds any more.
+      await this.#backend(this.#fence?.rows.removeLocks(run.stack));
+      return { ...error.result, changes: {} };
     }
   }
 

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { LocalWorkspace } from "@pulumi/pulumi/automation/index.js";
 import pg from "pg";
+import { PulumiEngine } from "../../../automation/engine/pulumi-engine.ts";
 import { StateFence } from "../../../automation/engine/state-fence.ts";
 import { startPostgres } from "../../postgres.ts";
 import { undoAfter } from "../../undo.ts";
@@ -78,6 +79,34 @@ test("a stack that is made as a row is one of the CLI's own, and what that canno
     await assert.rejects(fence.rows.make(STACK, { ...right, token: 1 }), /another worker has taken over/);
     assert.equal(await fence.rows.make(STACK, right), true);
   });
+
+  await t.test(
+    "the lock of whoever died after removing the stack is removed by the deletion that finds no stack",
+    async () => {
+      const engine = new PulumiEngine({
+        command: "pulumi",
+        version: "3.0.0",
+        env: { ...world.env, PATH: process.env["PATH"] ?? "", PULUMI_BACKEND_URL: backend },
+        pulumiHome: world.directory,
+        secrets: () => ({ provider: "passphrase" }),
+        programModule: new URL("../../../automation/engine/stack-program.ts", import.meta.url).href,
+        parallelism: 1,
+        plugins: [],
+      });
+      undoAfter(t, () => engine.close());
+      await pulumi("stack", "rm", "--yes", "--force", "--stack", STACK);
+      const locks = async (): Promise<unknown> =>
+        (await state.query("select key from pulumi_state where key like '%/locks/%'")).rows;
+      await state.query(
+        `insert into pulumi_state (key, data)
+       select split_part(key, '.pulumi/', 1) || '.pulumi/locks/' || $1 || '/1.json', '{}' from pulumi_state limit 1`,
+        [STACK],
+      );
+      const { changes } = await engine.destroy({ stack: STACK, fence: right });
+      assert.deepEqual(changes, {});
+      assert.deepEqual(await locks(), []);
+    },
+  );
 
   await t.test("with stacks in another form beside it, nothing is made", async () => {
     const other = Buffer.from(JSON.stringify({ version: 4, checkpoint: {} })).toString("base64");

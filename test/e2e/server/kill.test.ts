@@ -93,6 +93,12 @@ async function runningOperations(by: string): Promise<RunningOperation[]> {
   );
 }
 
+/** How many runs of that worker have begun, whether or not they have ended since. */
+async function begun(by: string): Promise<number> {
+  const sql = "select count(*)::int as count from operations where worker = $1 and started_at is not null";
+  return (await world.sql<{ count: number }>(sql, [by], "odoosaas"))[0]?.count ?? 0;
+}
+
 /** Seconds from the kill until another worker had begun the same tenant's operation anew. */
 async function takenOver(operation: RunningOperation, killedAt: number): Promise<number> {
   const [next] = await until(
@@ -169,11 +175,12 @@ test(`killed with -9 at any point, each tenant is taken over and made whole; KIL
     // Spread: each round has another part of the time, in an order drawn by chance.
     const part = ((round * 3) % 5) / 5 + chance() / 5;
     const longest = Math.max(...kinds.map((kind) => ABOUT[kind]));
+    const before = await begun(worker.name);
     await Promise.all(victims.map((victim, n) => request(victim, kinds[n] as Kind)));
     await until(
       "all to be under way",
-      () => runningOperations(worker.name),
-      (running) => running.length >= victims.length - 1,
+      () => begun(worker.name),
+      (count) => count >= before + victims.length - 1,
       20_000,
     );
     await setTimeout(part * longest * 0.8);
