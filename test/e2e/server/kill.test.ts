@@ -175,12 +175,12 @@ test(`killed with -9 at any point, each tenant is taken over and made whole; KIL
     // Spread: each round has another part of the time, in an order drawn by chance.
     const part = ((round * 3) % 5) / 5 + chance() / 5;
     const longest = Math.max(...kinds.map((kind) => ABOUT[kind]));
-    const before = await begun(worker.name);
+    const earlier = await begun(worker.name);
     await Promise.all(victims.map((victim, n) => request(victim, kinds[n] as Kind)));
     await until(
       "all to be under way",
       () => begun(worker.name),
-      (count) => count >= before + victims.length - 1,
+      (count) => count >= earlier + victims.length - 1,
       20_000,
     );
     await setTimeout(part * longest * 0.8);
