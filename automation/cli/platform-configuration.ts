@@ -67,6 +67,14 @@ export class PlatformConfiguration {
     await this.#pulumi.run(["config", "set", "--secret", `${PROJECT}:${key}`], value);
   }
 
+  async set(key: string, value: string): Promise<void> {
+    await this.#pulumi.run(["config", "set", `${PROJECT}:${key}`, value]);
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#pulumi.run(["config", "rm", `${PROJECT}:${key}`]);
+  }
+
   /** The one entry of a list that is not secret; undefined removes the list. */
   async setOnly(key: string, entry: string | undefined): Promise<void> {
     const args = entry === undefined ? ["rm", `${PROJECT}:${key}`] : ["set", "--path", `${PROJECT}:${key}[0]`, entry];

@@ -31,18 +31,29 @@ export function tenantRotations(rotate: Command, session: Session): void {
 }
 
 async function all(session: Session, secret: RotatableSecret, { wait }: Options): Promise<void> {
-  let queued = 0;
-  for (let after: number | null = 0; after !== null;) {
-    const answer = await session.api().ask("POST", "/api/rotations", { body: { secrets: [secret], after } });
-    queued += answer["queued"] as number;
-    after = answer["next"] as number | null;
-  }
+  const queued = await rotateAll(session, [secret]);
   session.err.write(`${queued} are queued\n`);
   for (let left = Infinity; wait && left > 0; await setTimeout(left > 0 ? 1_000 : 0)) {
-    const { pending } = (await session.api().ask("GET", "/api/rotations")) as { pending?: Record<string, number> };
-    const now = pending?.[secret] ?? 0;
+    const now = await pendingRotations(session, [secret]);
     if (now !== left) session.err.write(`${now} to go\n`);
     left = now;
   }
   session.print(session.json() ? JSON.stringify({ queued, done: wait }) : wait ? "All are in use." : "Under way.");
+}
+
+/** Queues all tenants and tunnels of containers for these secrets. Returns how many. */
+export async function rotateAll(session: Session, secrets: readonly RotatableSecret[]): Promise<number> {
+  let queued = 0;
+  for (let after: number | null = 0; after !== null;) {
+    const answer = await session.api().ask("POST", "/api/rotations", { body: { secrets, after } });
+    queued += answer["queued"] as number;
+    after = answer["next"] as number | null;
+  }
+  return queued;
+}
+
+/** How many of these secrets are not in use yet. */
+export async function pendingRotations(session: Session, secrets: readonly RotatableSecret[]): Promise<number> {
+  const { pending } = (await session.api().ask("GET", "/api/rotations")) as { pending?: Record<string, number> };
+  return secrets.reduce((sum, secret) => sum + (pending?.[secret] ?? 0), 0);
 }

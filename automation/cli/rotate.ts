@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { cloudflareRotation } from "./rotate-cloudflare.ts";
 import { hostRotation } from "./rotate-host.ts";
 import { listRotations } from "./rotate-lists.ts";
+import { masterKeyRotation } from "./rotate-master-key.ts";
 import { passphraseRotation } from "./rotate-passphrase.ts";
 import { postgresRotation } from "./rotate-postgres.ts";
 import { sshRotation } from "./rotate-ssh.ts";
@@ -19,4 +20,5 @@ export function rotateCommands(program: Command, session: Session): void {
   postgresRotation(rotate, session);
   sshRotation(rotate, session);
   passphraseRotation(rotate, session);
+  masterKeyRotation(rotate, session);
 }

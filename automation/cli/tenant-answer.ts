@@ -62,3 +62,18 @@ export async function find(session: Session, name: string): Promise<TenantAnswer
   if (tenant === undefined) throw new CliError(`There is no tenant "${name}". tenants list shows all.`);
   return tenant;
 }
+
+/** Of the list, all pages; `options` are its query. */
+export async function allTenants(
+  session: Session,
+  options: Readonly<Record<string, string>> = {},
+): Promise<TenantAnswer[]> {
+  const found: TenantAnswer[] = [];
+  for (let cursor: string | undefined; ;) {
+    const query = new URLSearchParams({ ...options, limit: "500", ...(cursor !== undefined && { cursor }) });
+    const page = await session.api().ask("GET", `/api/tenants?${query.toString()}`);
+    found.push(...(page["tenants"] as TenantAnswer[]));
+    if (typeof page["next_cursor"] !== "string") return found;
+    cursor = page["next_cursor"];
+  }
+}

@@ -3,7 +3,7 @@ import { confirmed } from "./confirmed.ts";
 import { type OperationAnswer, operationTable } from "./operations.ts";
 import { retryCommand } from "./retry.ts";
 import type { Session } from "./session.ts";
-import { carriedOut, find, type TenantAnswer, type WaitOption } from "./tenant-answer.ts";
+import { allTenants, carriedOut, find, type TenantAnswer, type WaitOption } from "./tenant-answer.ts";
 import { facts, table, yaml } from "./terminal.ts";
 
 export function tenantCommands(program: Command, session: Session): void {
@@ -17,7 +17,7 @@ export function tenantCommands(program: Command, session: Session): void {
     .option("--plan <list>", "one or more plans")
     .option("--sort <field>", "id, subdomain, created_at, updated_at; a leading - reverses", "subdomain")
     .action(async (options: Record<string, string>) => {
-      const found = await all(session, options);
+      const found = await allTenants(session, options);
       if (session.json()) return session.print(JSON.stringify(found, null, 2));
       const rows = found.map((tenant) => [
         String(tenant.id),
@@ -156,17 +156,6 @@ function change(command: Command, session: Session, method: string, verb: string
       const body = options.reason === undefined ? {} : { body: { reason: options.reason } };
       await carriedOut(session, await session.api().ask(method, `/api/tenants/${id}/${verb}`, body), options);
     });
-}
-
-async function all(session: Session, options: Readonly<Record<string, string>>): Promise<TenantAnswer[]> {
-  const found: TenantAnswer[] = [];
-  for (let cursor: string | undefined; ;) {
-    const query = new URLSearchParams({ ...options, limit: "500", ...(cursor !== undefined && { cursor }) });
-    const page = await session.api().ask("GET", `/api/tenants?${query.toString()}`);
-    found.push(...(page["tenants"] as TenantAnswer[]));
-    if (typeof page["next_cursor"] !== "string") return found;
-    cursor = page["next_cursor"];
-  }
 }
 
 function stateOf({ state, state_reason: reason, paused }: TenantAnswer): string {

@@ -1,6 +1,6 @@
 import Cloudflare from "cloudflare";
 import pg from "pg";
-import type { PlatformSettings } from "../../components/settings/platform-settings.ts";
+import { masterKeys, type PlatformSettings } from "../../components/settings/platform-settings.ts";
 import type { TenantSettings } from "../../components/settings/tenant-settings.ts";
 import type { TunnelSettings } from "../../components/settings/tunnel-settings.ts";
 import {
@@ -79,9 +79,9 @@ export class LiveClouds implements Clouds {
   }
 
   async look(tenant: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings> {
-    const { masterKey, id } = this.#platform;
+    const { id } = this.#platform;
     const { subdomain, secretGeneration } = tenant;
-    const secrets = allTo(secretGeneration.tunnel, (n) => deriveTunnelSecret(masterKey, subdomain, n));
+    const secrets = this.#allTo(secretGeneration.tunnel, (key, n) => deriveTunnelSecret(key, subdomain, n));
     const [tunnel, record, rest] = await Promise.all([
       this.#tunnel(tunnelName(subdomain), secrets),
       this.#record(subdomain, ownershipMark(id, subdomain)),
@@ -94,8 +94,8 @@ export class LiveClouds implements Clouds {
     label,
     secretGeneration,
   }: Pick<TunnelSettings, "label" | "secretGeneration">): Promise<Findings> {
-    const { masterKey, id } = this.#platform;
-    const secrets = allTo(secretGeneration, (n) => deriveStandaloneTunnelSecret(masterKey, label, n));
+    const { id } = this.#platform;
+    const secrets = this.#allTo(secretGeneration, (key, n) => deriveStandaloneTunnelSecret(key, label, n));
     const [tunnel, record] = await Promise.all([
       this.#tunnel(tunnelName(label), secrets),
       this.#record(label, tunnelOwnershipMark(id, label)),
@@ -190,12 +190,9 @@ export class LiveClouds implements Clouds {
 
   /** Whether the role takes the password that we derive, of this or an earlier generation. */
   async #logsIn(subdomain: string, newest: number): Promise<boolean> {
-    for (let generation = newest; generation >= 1; generation -= 1) {
-      const client = new pg.Client({
-        ...this.#server(),
-        user: roleName(subdomain),
-        password: derivePassword(this.#platform.masterKey, subdomain, "postgres-role", generation),
-      });
+    const passwords = this.#allTo(newest, (key, n) => derivePassword(key, subdomain, "postgres-role", n));
+    for (const password of passwords) {
+      const client = new pg.Client({ ...this.#server(), user: roleName(subdomain), password });
       client.on("error", () => {});
       try {
         await client.connect();
@@ -212,6 +209,13 @@ export class LiveClouds implements Clouds {
     return false;
   }
 
+  /** A secret's generations, the newest first: of the present master key, and of the former while that is exchanged. */
+  #allTo(newest: number, derive: (masterKey: string, generation: number) => string): string[] {
+    return masterKeys(this.#platform).flatMap((key) =>
+      Array.from({ length: newest }, (_, older) => derive(key, newest - older)),
+    );
+  }
+
   #server(): pg.ClientConfig {
     const { host, port, sslmode, maintenanceDatabase } = this.#platform.postgres;
     return {
@@ -222,11 +226,6 @@ export class LiveClouds implements Clouds {
       connectionTimeoutMillis: 10_000,
     };
   }
-}
-
-/** A secret's generations, the first to the newest. */
-function allTo(newest: number, derive: (generation: number) => string): string[] {
-  return Array.from({ length: newest }, (_, index) => derive(index + 1));
 }
 
 const FIND = `

@@ -1,4 +1,4 @@
-import { PLATFORM_SECRETS, type PlatformSettings } from "../../components/settings/platform-settings.ts";
+import { masterKeys, PLATFORM_SECRETS, type PlatformSettings } from "../../components/settings/platform-settings.ts";
 import { PROJECT } from "../../components/settings/stack-config.ts";
 import { TenantSettings } from "../../components/settings/tenant-settings.ts";
 import { derivePassword, deriveTunnelSecret } from "../../components/tenant/secrets.ts";
@@ -41,21 +41,18 @@ export function stackConfig(tenant: TenantSettings, platformStack: string): Read
 
 /** The platform's own secrets, which all runs work with. */
 export function platformSecrets(platform: PlatformSettings): string[] {
-  return PLATFORM_SECRETS.map((key) => platform[key]);
+  return PLATFORM_SECRETS.flatMap((key) => platform[key] ?? []);
 }
 
 /** Values that must not be seen in events, diagnostics and errors of this tenant's runs. */
 export function secretsOf(platform: PlatformSettings, tenant: TenantSettings): string[] {
-  const { masterKey } = platform;
   const { subdomain, secretGeneration } = tenant;
-  return [
-    ...platformSecrets(platform),
-    ...upTo(secretGeneration.tunnel, (generation) => deriveTunnelSecret(masterKey, subdomain, generation)),
-    ...upTo(secretGeneration.postgresRole, (generation) =>
-      derivePassword(masterKey, subdomain, "postgres-role", generation),
-    ),
-    derivePassword(masterKey, subdomain, "odoo-admin"),
-  ];
+  const derived = masterKeys(platform).flatMap((key) => [
+    ...upTo(secretGeneration.tunnel, (generation) => deriveTunnelSecret(key, subdomain, generation)),
+    ...upTo(secretGeneration.postgresRole, (generation) => derivePassword(key, subdomain, "postgres-role", generation)),
+    derivePassword(key, subdomain, "odoo-admin"),
+  ]);
+  return [...platformSecrets(platform), ...derived];
 }
 
 /** Of the last few generations: an old one may still be in use somewhere, and be told of. */

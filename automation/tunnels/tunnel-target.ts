@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { tunnelStackName } from "../../components/stack-names.ts";
-import { publicUrl } from "../../components/settings/platform-settings.ts";
+import { masterKeys, publicUrl } from "../../components/settings/platform-settings.ts";
 import { PROJECT } from "../../components/settings/stack-config.ts";
 import { TunnelSettings } from "../../components/settings/tunnel-settings.ts";
 import { hostname } from "../../components/tenant/names.ts";
@@ -23,7 +23,9 @@ export const TUNNELS: StackKind<StandaloneTunnel> = {
       stack: tunnelStackName(label),
       secrets: [
         ...platformSecrets(platform),
-        ...upTo(secretGeneration, (n) => deriveStandaloneTunnelSecret(platform.masterKey, label, n)),
+        ...masterKeys(platform).flatMap((key) =>
+          upTo(secretGeneration, (n) => deriveStandaloneTunnelSecret(key, label, n)),
+        ),
       ],
       config: { [`${PROJECT}:tunnel`]: settings, [`${PROJECT}:platform`]: platformStack },
       program: ({ adopt }: Partial<ProgramChoice> = {}) => [platform, settings, adopt],

@@ -136,9 +136,16 @@ export const PlatformSettings = z.strictObject({
         ),
     )
     .optional(),
+  /**
+   * When masterKey had taken the place of another (RFC 3339): first passwords of tenants from before are not derived from
+   * it. See automation/cli/rotate-master-key.ts.
+   */
+  masterKeySince: z.iso.datetime().optional(),
   plans: z.record(z.string().regex(/^[a-z][a-z0-9-]{0,30}$/), PlanSettings),
   /** Secrets. */
   masterKey: z.string().min(32, "must have at least 32 characters; make one with: openssl rand -base64 32"),
+  /** What masterKey took the place of, while all that is derived is exchanged (automation/cli/rotate-master-key.ts). */
+  formerMasterKey: z.string().min(32).optional(),
   cloudflareApiToken: z.string().regex(/^[0-9A-Za-z_-]{40,80}$/, "must be a Cloudflare API token (40-80 characters)"),
   postgresPassword: z.string().min(1),
   /** OpenSSH private key of the platform's account on all hosts, without a passphrase. */
@@ -151,7 +158,21 @@ export type SuspendedPage = z.infer<typeof SuspendedPage>;
 export type PlanSettings = z.infer<typeof PlanSettings>;
 
 /** Keys of `PlatformSettings` that hold secrets. */
-export const PLATFORM_SECRETS = ["masterKey", "cloudflareApiToken", "postgresPassword", "sshPrivateKey"] as const;
+export const PLATFORM_SECRETS = [
+  "masterKey",
+  "formerMasterKey",
+  "cloudflareApiToken",
+  "postgresPassword",
+  "sshPrivateKey",
+] as const;
+
+/** What tenants' own secrets may be derived from: the present key and, while it is exchanged, the former. */
+export function masterKeys({
+  masterKey,
+  formerMasterKey,
+}: Pick<PlatformSettings, "masterKey" | "formerMasterKey">): string[] {
+  return formerMasterKey === undefined ? [masterKey] : [masterKey, formerMasterKey];
+}
 
 /** The public URL of a host name, without a trailing slash. */
 export function publicUrl(settings: Pick<PlatformSettings, "publicUrl">, host: string): string {

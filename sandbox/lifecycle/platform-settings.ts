@@ -58,6 +58,8 @@ export function splitSecrets(settings: PlatformSettings): {
         .filter(([key]) => !isSecret(key))
         .map(([key, value]) => [`${PROJECT}:${key}`, value]),
     ),
-    secret: Object.fromEntries(PLATFORM_SECRETS.map((key) => [`${PROJECT}:${key}`, settings[key]])),
+    secret: Object.fromEntries(
+      PLATFORM_SECRETS.flatMap((key) => (settings[key] === undefined ? [] : [[`${PROJECT}:${key}`, settings[key]]])),
+    ),
   };
 }

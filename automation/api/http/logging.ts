@@ -11,9 +11,16 @@ export const REDACTED_PATHS: readonly string[] = [
     `headers["${name}"]`,
     `*.headers["${name}"]`,
   ]),
-  ...["password", "token", "secret", "masterKey", "cloudflareApiToken", "postgresPassword", "sshPrivateKey"].flatMap(
-    (name) => [name, `*.${name}`],
-  ),
+  ...[
+    "password",
+    "token",
+    "secret",
+    "masterKey",
+    "formerMasterKey",
+    "cloudflareApiToken",
+    "postgresPassword",
+    "sshPrivateKey",
+  ].flatMap((name) => [name, `*.${name}`]),
 ];
 
 /** What an error is in the log: no response headers, query values or other luggage that libraries attach. */

@@ -3,6 +3,7 @@ import { derivePassword } from "../../../components/tenant/secrets.ts";
 import { recordAudit } from "../../audit/record.ts";
 import { TenantIsDeleted } from "../../tenants/errors.ts";
 import type { ApiDeps } from "../deps.ts";
+import { ApiError } from "../problem.ts";
 import { bind, type BoundEndpoint, endpoint } from "../http/endpoint.ts";
 import { TenantId } from "./fields.ts";
 import { tenantBody } from "./tenant-shapes.ts";
@@ -38,6 +39,16 @@ export function initialPasswordRoutes(deps: ApiDeps): BoundEndpoint[] {
       const tenant = await known(deps, params.id);
       if (tenant.wanted === "deleted" || tenant.state === "deleted") throw new TenantIsDeleted(tenant.id);
       const platform = await deps.platform();
+      const { masterKeySince: since, formerMasterKey: former } = platform;
+      const { readyAt } = tenant;
+      if (readyAt !== null && (former !== undefined || (since !== undefined && readyAt < new Date(since))))
+        throw new ApiError(
+          409,
+          "MasterKeyReplaced",
+          "Not known any more",
+          `Tenant ${tenant.id} was made before the master key was replaced, from which its first password was derived.`,
+          { field: "id", remedy: "Let the customer ask for another by e-mail, or set one in Odoo." },
+        );
       // Told only once the line is written: who has seen a password stands in the log.
       await deps.database.transaction((tx) =>
         recordAudit(tx, {

@@ -49,6 +49,25 @@ test("without its audit line the password is not told", async (t) => {
   assert(!JSON.stringify(body).includes(PASSWORD));
 });
 
+test("what was derived from a master key that was replaced is told nobody, but what the new one gives", async (t) => {
+  let platform: typeof PLATFORM = { ...PLATFORM, formerMasterKey: "f".repeat(40) };
+  const api = await startTestApi(t, { platform: () => platform });
+  await api.call("POST", "/api/tenants", { body: { ...ACME, subdomain: "new" } });
+  api.tenants.endWith = "succeeded";
+  await api.call("POST", "/api/tenants", { body: ACME });
+  assert.equal((await api.call("POST", "/api/tenants/1/initial-password")).status, 200, "it is not made yet");
+  const refused = await api.call("POST", "/api/tenants/2/initial-password");
+  assert.deepEqual([refused.status, refused.at("type")], [409, "/problems/MasterKeyReplaced"]);
+  assert.match(String(refused.at("remedy")), /ask for another by e-mail/);
+  const { readyAt } = api.tenants.rows[1] ?? {};
+  assert.ok(readyAt);
+  const since = (ms: number): string => new Date(readyAt.getTime() + ms).toISOString();
+  platform = { ...PLATFORM, masterKeySince: since(1) };
+  assert.equal((await api.call("POST", "/api/tenants/2/initial-password")).status, 409);
+  platform = { ...PLATFORM, masterKeySince: since(-1) };
+  assert.equal((await api.call("POST", "/api/tenants/2/initial-password")).at("password"), PASSWORD);
+});
+
 test("a tenant that is being deleted has no first login any more", async (t) => {
   const api = await startTestApi(t);
   await api.call("POST", "/api/tenants", { body: ACME });
