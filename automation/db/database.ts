@@ -1,4 +1,5 @@
 import pg from "pg";
+import { isOutage } from "./outage.ts";
 
 /** What a query function needs; both the pool and a transaction are one. */
 export interface Queryable {
@@ -32,6 +33,8 @@ export interface DatabaseOptions {
   connections?: number;
   /** Milliseconds after which an idle transaction is ended. Default 10,000. */
   idleInTransactionMs?: number;
+  /** Milliseconds for a statement's answer. Default 60,000. */
+  queryMs?: number;
   /** Told when an idle or listening connection breaks; the pool replaces it by itself. */
   onError?: (error: Error) => void;
 }
@@ -48,17 +51,32 @@ const types: pg.CustomTypesConfig = {
  */
 const IDLE_IN_TRANSACTION_MS = 10_000;
 
+/**
+ * Milliseconds for an answer, far more than any statement here takes. A machine that is gone says nothing, not even that
+ * it is gone: without an end all connections of the pool would wait for it, also when another has taken its place.
+ */
+const QUERY_MS = 60_000;
+/** The same for connections of which nothing is asked: those that only listen, or hold a lock. */
+export const NOTICES_SILENCE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
+/** Milliseconds for a connection, or for one of the pool to be free. */
+const CONNECTION_MS = 30_000;
+
 /** The server's own database: a pool of connections, transactions, and notifications. */
 export class Database implements Queryable {
   readonly pool: pg.Pool;
   readonly url: string;
+  /** Milliseconds for a statement's answer. */
+  readonly queryMs: number;
 
   constructor(url: string, options: DatabaseOptions = {}) {
     this.url = url;
+    this.queryMs = options.queryMs ?? QUERY_MS;
     this.pool = new pg.Pool({
       connectionString: url,
       application_name: options.applicationName ?? "odoosaas",
       max: options.connections ?? 10,
+      connectionTimeoutMillis: CONNECTION_MS,
+      ...NOTICES_SILENCE,
       idle_in_transaction_session_timeout: options.idleInTransactionMs ?? IDLE_IN_TRANSACTION_MS,
       types,
     });
@@ -69,7 +87,7 @@ export class Database implements Queryable {
   }
 
   async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []): Promise<QueryResult<Row>> {
-    const { rows, rowCount } = await this.pool.query<Row>(text, [...values]);
+    const { rows, rowCount } = await this.pool.query<Row>(statement(text, values, this.queryMs));
     return { rows, rowCount: rowCount ?? 0 };
   }
 
@@ -78,14 +96,16 @@ export class Database implements Queryable {
     const client = await this.pool.connect();
     let broken: Error | undefined;
     try {
-      await client.query("begin");
-      const tx = asTransaction(client);
+      const tx = asTransaction(client, this.queryMs);
+      await tx.query("begin");
       const result = await work(tx);
       for (const last of tx.beforeCommit) await last();
-      await client.query("commit");
+      await tx.query("commit");
       return result;
     } catch (error) {
-      await client.query("rollback").catch((failure: unknown) => (broken = failure as Error)); // a broken connection is not reused
+      // A broken connection is not reused.
+      if (isOutage(error)) broken = error as Error;
+      else await client.query("rollback").catch((failure: unknown) => (broken = failure as Error));
       throw error;
     } finally {
       client.release(broken);
@@ -97,12 +117,17 @@ export class Database implements Queryable {
   }
 }
 
-function asTransaction(client: pg.PoolClient): Transaction {
+/** As the driver takes it. Its types do not know of a time limit for one statement. */
+function statement(text: string, values: readonly unknown[], ms: number): pg.QueryConfig & { query_timeout: number } {
+  return { text, values: [...values], query_timeout: ms };
+}
+
+function asTransaction(client: pg.PoolClient, queryMs: number): Transaction {
   return {
     inTransaction: true,
     beforeCommit: [],
     async query<Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) {
-      const { rows, rowCount } = await client.query<Row>(text, [...values]);
+      const { rows, rowCount } = await client.query<Row>(statement(text, values, queryMs));
       return { rows, rowCount: rowCount ?? 0 };
     },
   };

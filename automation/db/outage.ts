@@ -22,7 +22,7 @@ export function isOutage(error: unknown): boolean {
   if (typeof code === "string" && CODES.has(code)) return true;
   return (
     typeof message === "string" &&
-    /^Connection terminated|^timeout exceeded when trying to connect|^Client has encountered a connection error/.test(
+    /^Connection terminated|^Query read timeout|^timeout exceeded when trying to connect|^Client has encountered a connection error/.test(
       message,
     )
   );

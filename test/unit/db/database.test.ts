@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { Database } from "../../../automation/db/database.ts";
+import { isOutage } from "../../../automation/db/outage.ts";
 import { startPostgres } from "../../postgres.ts";
 import { until } from "../../until.ts";
 
@@ -34,3 +37,38 @@ test("a transaction whose process says nothing more is ended, so that its rows a
   assert.ok(told.length > 0);
   assert.deepEqual((await frozen.query("select n from counter")).rows, [{ n: 3 }]);
 });
+
+test(
+  "a machine that is gone without a word is an outage, and holds no connection once another has its place",
+  { timeout: 30_000 },
+  async (t) => {
+    const { url } = await startPostgres(t);
+    const at = new URL(url);
+    const port = Number(at.port);
+    const between = new Set<Socket>();
+    const network = createServer((socket) => {
+      const server = connect(port, at.hostname);
+      between.add(socket.pipe(server)).add(server.pipe(socket));
+      for (const one of [socket, server]) one.on("error", () => {});
+    }).listen(0, "127.0.0.1");
+    await once(network, "listening");
+    t.after(() => {
+      network.close();
+      for (const socket of between) socket.destroy();
+    });
+    at.port = String((network.address() as AddressInfo).port);
+    const database = new Database(at.href, { connections: 2, queryMs: 400 });
+    t.after(() => database.end());
+    await Promise.all([database.query("select pg_sleep(0.1)"), database.query("select pg_sleep(0.1)")]);
+    for (const socket of between) socket.unpipe().pause(); // nothing comes through any more, and nobody says so
+    await Promise.all([
+      assert.rejects(database.query("select 1"), isOutage),
+      assert.rejects(
+        database.transaction((tx) => tx.query("select 1")),
+        isOutage,
+      ),
+    ]);
+    assert.equal((await database.query("select 1")).rowCount, 1);
+    assert.equal((await database.transaction((tx) => tx.query("select 1"))).rowCount, 1);
+  },
+);
