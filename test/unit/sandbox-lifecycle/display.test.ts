@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import { box, readyBox, statusText } from "../../../sandbox/lifecycle/box.ts";
 import { PlainDisplay } from "../../../sandbox/lifecycle/display.ts";
@@ -103,6 +104,12 @@ test("the box names the tenant's page, its login, and how to go on", () => {
     assert.ok(text.includes(part), `${part} in\n${text}`);
   }
   assert.ok(!readyBox(STATUS, { foreground: false }).includes("Ctrl-C"));
+});
+
+test("README.md shows the box as it is", () => {
+  const page = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+  const tenants = STATUS.tenants.map((tenant) => ({ ...tenant, password: "(drawn for each sandbox)" }));
+  assert.equal(/╭[^]*╯/.exec(page)?.[0], readyBox({ ...STATUS, tenants }, { foreground: false }));
 });
 
 test("all lines of a box are equally wide", () => {
