@@ -47,7 +47,7 @@ export function initialPasswordRoutes(deps: ApiDeps): BoundEndpoint[] {
           "MasterKeyReplaced",
           "Not known any more",
           `Tenant ${tenant.id} was made before the master key was replaced, from which its first password was derived.`,
-          { field: "id", remedy: "Let the customer ask for another by e-mail, or set one in Odoo." },
+          { field: "id", remedy: "Set another one on the tenant's host: docs/lifecycle.md, First login." },
         );
       // Told only once the line is written: who has seen a password stands in the log.
       await deps.database.transaction((tx) =>
