@@ -20,7 +20,8 @@ const nothing = (): undefined => undefined;
 
 /** Quick ones first, so that a plain mistake shows in seconds. */
 export const SUITES: readonly Suite[] = [
-  { name: "unit", hosts: false, atOnce: availableParallelism(), timeoutMs: 30_000, missing: nothing },
+  // Two more than there are processors: some wait.
+  { name: "unit", hosts: false, atOnce: availableParallelism() + 2, timeoutMs: 30_000, missing: nothing },
   { name: "components", hosts: false, atOnce: availableParallelism(), timeoutMs: 60_000, missing: nothing },
   // The first test on a clean machine waits for the engine's build and the host's tree: minutes.
   // Two side by side: they wait (for retries, leases, Cloudflare's windows) more than they compute.

@@ -30,8 +30,8 @@ export interface Sweep {
  * is read from Stripe first, since the news of a payment may have been lost; while Stripe does not answer, the tenant
  * stays as it is.
  */
-export async function sweepClocks(deps: StripeDeps): Promise<Sweep> {
-  const { rows } = await deps.database.query<DueTenant & { [column: string]: unknown }>(DUE, [deps.now(), AT_ONCE]);
+export async function sweepClocks(deps: StripeDeps, atOnce = AT_ONCE): Promise<Sweep> {
+  const { rows } = await deps.database.query<DueTenant & { [column: string]: unknown }>(DUE, [deps.now(), atOnce]);
   let failed = 0;
   for (const tenant of rows) {
     try {

@@ -33,7 +33,8 @@ export interface Shop {
   /** Waits until Stripe has delivered everything, then runs all jobs, and those that they lead to. */
   readonly settle: () => Promise<void>;
   readonly catchUp: () => Promise<CaughtUp>;
-  readonly sweep: () => Promise<Sweep>;
+  /** At most `atOnce` tenants. */
+  readonly sweep: (atOnce?: number) => Promise<Sweep>;
   /** Moves Stripe's clock and the server's. */
   readonly days: (days: number) => Promise<void>;
   readonly tenant: (subscription: string) => Promise<TenantColumns | undefined>;
@@ -116,7 +117,7 @@ export async function openShop(t: Pick<TestContext, "after">, settings: ShopSett
       }
     },
     catchUp: () => catchUp(deps),
-    sweep: () => sweepClocks(deps),
+    sweep: (atOnce) => sweepClocks(deps, atOnce),
     days: async (days) => {
       ahead += days * 86_400_000;
       await stripe.door("POST", "/clock", { days });
