@@ -55,20 +55,25 @@ interface LeftProcess {
 }
 
 function leftProcesses(instance: Instance): LeftProcess[] {
-  if (process.platform !== "linux") return [];
-  const postmaster = readPostmaster(instance);
-  const marked = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isMarked(name, instance));
-  const pids = new Set([...marked.map(Number), ...(postmaster ? [postmaster] : [])]);
-  pids.delete(process.pid);
-  return [...pids].flatMap((pid) => {
-    const found = identify(pid);
-    return found && isAlive(found) ? [{ process: found, isPostgres: pid === postmaster }] : [];
-  });
+  const marked = markedProcesses(MARK, instance.directory).map((each) => ({ process: each, isPostgres: false }));
+  const postmaster = process.platform === "linux" ? readPostmaster(instance) : undefined;
+  const found = postmaster === undefined ? undefined : identify(postmaster);
+  if (!found || !isAlive(found)) return marked;
+  return [...marked.filter((each) => each.process.pid !== postmaster), { process: found, isPostgres: true }];
 }
 
-function isMarked(pid: string, instance: Instance): boolean {
+/** Those that have a variable in their environment, but for the calling one. */
+export function markedProcesses(variable: string, value: string): ProcessIdentity[] {
+  if (process.platform !== "linux") return [];
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid && isMarked(name, `${variable}=${value}`))
+    .map((name) => identify(Number(name)))
+    .filter((found) => found !== undefined && isAlive(found)) as ProcessIdentity[];
+}
+
+function isMarked(pid: string, mark: string): boolean {
   try {
-    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(`${MARK}=${instance.directory}`);
+    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(mark);
   } catch {
     return false; // it has ended, or is another user's
   }

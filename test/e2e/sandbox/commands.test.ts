@@ -104,6 +104,28 @@ test("one command brings up a tenant, others show, extend and stop it", async (t
     assert.match(unknown.stderr, /no plan "gold"; choose one of starter, business/);
   });
 
+  await t.test("a token opens the API, as the box says", async () => {
+    const authorization = `Bearer ${(await run("token")).stdout.trim()}`;
+    assert.equal((await fetch(`${first.api}/api/tenants`, { headers: { authorization } })).status, 200);
+  });
+
+  await t.test("a checkout of which no tenant can be made is told with the reason", async () => {
+    assert.equal((await run("checkout", "www")).code, 0);
+    const [task] = await until(
+      "the task",
+      async () => (await status()).tasks ?? [],
+      (tasks) => tasks.length > 0,
+    );
+    assert.equal(task?.kind, "subdomain-invalid");
+    assert.match((await run("status")).stdout, /! subdomain-invalid: .*"www".*reserved[^]*tasks list/);
+  });
+
+  await t.test("a stack that is not there is told with those that are", async () => {
+    const { code, stderr } = await run("pulumi", "preview", "-s", "nosuch");
+    assert.notEqual(code, 0);
+    assert.match(stderr, /no tenant "nosuch"; npm run status shows all/);
+  });
+
   await t.test("its operator's update leaves a stack that the server can work on", async () => {
     const up = await run("pulumi", "up", "-s", "globex", "--yes", "--skip-preview");
     assert.equal(up.code, 0, up.stdout + up.stderr);

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { signalProcess } from "../../../sandbox/host/process-identity.ts";
+import { markedProcesses } from "../../../sandbox/lifecycle/leftovers.ts";
 import { startProcess } from "../../../sandbox/process.ts";
 import { CommandFailed, run } from "../../../sandbox/run.ts";
 import { until } from "../../until.ts";
@@ -82,3 +86,31 @@ test("a part whose program is missing has ended, and stopping it does no harm", 
   await part.stop();
   assert.equal(existsSync(log), true);
 });
+
+test(
+  "what a command has left running is found by its mark alone, and ended",
+  { skip: process.platform !== "linux" },
+  async (t) => {
+    const value = `test-${process.pid}`;
+    const start = (mark: string) => {
+      const child = spawn("sleep", ["60"], { env: { ...process.env, SOME_MARK: mark }, stdio: "ignore" });
+      t.after(() => child.kill("SIGKILL"));
+      return child;
+    };
+    const [left, other] = [start(value), start(`${value}-of-another`)];
+    const found = await until(
+      "the marked process",
+      async () => markedProcesses("SOME_MARK", value),
+      (all) => all.length > 0,
+    );
+    assert.deepEqual(
+      found.map(({ pid }) => pid),
+      [left.pid],
+    );
+    const ended = once(left, "exit");
+    for (const each of found) signalProcess(each, "SIGTERM");
+    await ended;
+    assert.deepEqual(markedProcesses("SOME_MARK", value), []);
+    assert.equal(other.exitCode, null);
+  },
+);
