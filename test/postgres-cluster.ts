@@ -35,15 +35,16 @@ export async function makeCluster(data: string, identity: Identity): Promise<voi
   );
   for (const deadline = Date.now() + 20_000; !first && existsSync(making) && Date.now() < deadline;)
     await setTimeout(50);
-  if (existsSync(made)) await run("cp", ["-a", made, data], identity);
-  else await create(data, identity);
-  if (!first) return;
-  if (!existsSync(made)) {
+  try {
+    if (existsSync(made)) return await run("cp", ["-a", made, data], identity);
+    await create(data, identity);
+    if (!first) return undefined;
     const copy = `${made}.${process.pid}`;
     await run("cp", ["-a", data, copy], {});
-    await rename(copy, made);
+    return await rename(copy, made);
+  } finally {
+    if (first) await rm(making, { recursive: true });
   }
-  await rm(making, { recursive: true });
 }
 
 async function create(data: string, identity: Identity): Promise<void> {
