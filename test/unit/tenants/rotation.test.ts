@@ -17,7 +17,7 @@ function runsOf(subdomain: string): unknown[] {
     .engine.runs.filter(({ stack }) => stack.endsWith(`/${subdomain}`))
     .map(({ program }) => {
       const { tunnel, postgresRole } = (program[1] as TenantSettings).secretGeneration;
-      return [tunnel, postgresRole, program[3]];
+      return [tunnel, postgresRole, program[3] ?? false];
     });
 }
 
