@@ -9,7 +9,7 @@ const MARK = "ODOO_TENANTS_TEST_RUN";
 /** What Node compiled, for the run's other processes: it halves what their start takes. Node's own name for it. */
 const COMPILE_CACHE = "node-compile-cache";
 
-/** What PostgreSQL's initdb made for all servers of the run (postgres.ts). */
+/** What the name of all begins with that is made once for the servers of a run (postgres-cluster.ts). */
 const CLUSTER = "cluster";
 
 /** Where postgres.ts keeps servers' data, under names that begin with the temporary folder's. */
@@ -54,7 +54,7 @@ export class Leftovers {
     for (;;) {
       const processes = this.#processes().map((pid) => `process ${pid}: ${commandLine(pid)}`);
       const files = [
-        ...list(this.#temporary).filter((name) => ![COMPILE_CACHE, CLUSTER].includes(name)),
+        ...list(this.#temporary).filter((name) => name !== COMPILE_CACHE && !name.startsWith(CLUSTER)),
         ...this.#inMemory(),
       ];
       const left = [

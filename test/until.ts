@@ -9,11 +9,10 @@ export async function until<T>(
   withinMs = 60_000,
 ): Promise<T> {
   const deadline = Date.now() + withinMs;
-  const longest = Math.min(200, withinMs / 20);
-  for (let pause = 10; ; pause = Math.min(longest, pause * 1.5)) {
+  for (;;) {
     const seen = await look();
     if (good(seen)) return seen;
     if (Date.now() > deadline) throw new Error(`waited ${withinMs} ms for ${what}; last saw ${inspect(seen)}`);
-    await setTimeout(pause);
+    await setTimeout(Math.min(200, withinMs / 20));
   }
 }
