@@ -33,6 +33,7 @@ export class HostShell {
   async run(host: HostAddress, call: HostCommandCall, withinMs: number, signal?: AbortSignal): Promise<CommandResult> {
     const connection = await this.#take(host);
     try {
+      signal?.throwIfAborted(); // whoever asked has left while it was connected
       const { line, input } = spelled(call);
       return await execute(connection.client, line, input, (channel) => collect(channel, host, withinMs, signal));
     } finally {
@@ -134,6 +135,7 @@ async function collect(
     const timer = setTimeout(late, withinMs);
     const leave = (): void => give(signal?.reason as Error);
     signal?.addEventListener("abort", leave, { once: true });
+    if (signal?.aborted === true) leave(); // before the host said that the command was started
     channel.once("close", (code: number | undefined) => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", leave);

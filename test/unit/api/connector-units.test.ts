@@ -166,6 +166,22 @@ test("a host that does not know our key, is not there, or takes too long is told
   await assert.rejects(asked, { name: "AbortError" });
 });
 
+test("whoever leaves before the command was started is not waited for", async (t) => {
+  const ssh = await startSshHost(t, CALLED);
+  const shell = new HostShell(() => ssh.key);
+  t.after(() => shell.close());
+  const leaving = new AbortController();
+  const connecting = shell.run(ssh.host, SLOW, 20_000, leaving.signal);
+  leaving.abort();
+  await assert.rejects(connecting, { name: "AbortError" });
+  const again = new AbortController();
+  await shell.run(ssh.host, QUICK, 5_000);
+  const starting = shell.run(ssh.host, SLOW, 20_000, again.signal);
+  setImmediate(() => again.abort()); // asked for by now, and not answered yet
+  await assert.rejects(starting, { name: "AbortError" });
+  await until("the slow command to end", ssh.running, (running) => running === 0, 10_000);
+});
+
 test("a connection that broke is made anew", async (t) => {
   const ssh = await startSshHost(t, CALLED);
   const shell = new HostShell(() => ssh.key);
