@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { until } from "../../until.ts";
 import { startWorld, type World } from "../world.ts";
-import { presence, tenantRow, wholeTenant } from "./effects.ts";
+import { presence, requestTenant, tenantRow, wholeTenant } from "./effects.ts";
 import { callsMade, door } from "./emulator-doors.ts";
 
 // Every call of a tenant's life to Cloudflare goes wrong once, in every way; the tenant must come out right all the same.
@@ -43,18 +43,12 @@ const LIFE: readonly {
   state: "active" | "suspended" | "deleted";
   begin: (name: string) => Promise<void>;
 }[] = [
-  { phase: "create", state: "active", begin: request },
+  { phase: "create", state: "active", begin: (name) => requestTenant(world, name) },
   { phase: "change", state: "active", begin: async (name) => act(name, "PATCH", "", { plan_type: "business" }) },
   { phase: "suspend", state: "suspended", begin: async (name) => act(name, "POST", "/suspend") },
   { phase: "resume", state: "active", begin: async (name) => act(name, "POST", "/resume") },
   { phase: "delete", state: "deleted", begin: async (name) => act(name, "DELETE", "") },
 ];
-
-async function request(subdomain: string): Promise<void> {
-  const customer_email = `owner@${subdomain}.example`;
-  const answer = await world.api("POST", "/api/tenants", { subdomain, plan_type: "starter", customer_email });
-  assert.equal(answer.status, 202, JSON.stringify(answer.body));
-}
 
 async function act(name: string, method: string, action: string, body: object = {}): Promise<void> {
   const answer = await world.api(method, `/api/tenants/${(await tenantRow(world, name))?.id}${action}`, body);
