@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import type { Command } from "commander";
-import ssh2 from "ssh2";
 import { publicKeyLine } from "../../components/host/public-key-line.ts";
+import { newSshKeyPair } from "../../components/host/ssh-key-pair.ts";
 import type { HostSettings } from "../../components/settings/platform-settings.ts";
 import { connect } from "../api/host/ssh-connection.ts";
 import { CliError } from "./cli-error.ts";
@@ -39,7 +39,7 @@ export function sshRotation(rotate: Command, session: Session): void {
       }
       let next = configured;
       if (publicKeyLine(next) === former) {
-        next = ssh2.utils.generateKeyPairSync("ed25519", { comment: "odoosaas" }).private;
+        next = newSshKeyPair("odoosaas").privateKey;
         await platform.setSecret(KEY, next);
       }
       await platform.up(); // both are let in

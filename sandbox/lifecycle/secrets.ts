@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import ssh2 from "ssh2";
+import { newSshKeyPair, type SshKeyPair } from "../../components/host/ssh-key-pair.ts";
 import { backendPasswordFile, passphraseFile } from "../engine/environment.ts";
 import type { Instance } from "../instance.ts";
 import type { Role } from "../postgres/databases.ts";
@@ -19,14 +19,9 @@ export interface InstanceSecrets {
   cloudflare: { accountId: string; zoneId: string; apiToken: string };
   stripe: { apiKey: string; webhookSecret: string };
   /** The key that the platform's account on the tenant host has. */
-  ssh: KeyPair;
+  ssh: SshKeyPair;
   /** The key of the operator, who installs that account. Neither the server nor any stack has it. */
-  sshAdministrator: KeyPair;
-}
-
-interface KeyPair {
-  privateKey: string;
-  publicKey: string;
+  sshAdministrator: SshKeyPair;
 }
 
 /** The instance's secrets, in a file that only its owner can read; made by the first start. */
@@ -74,14 +69,9 @@ function drawSecrets(): InstanceSecrets {
       apiKey: `sk_test_${randomBytes(18).toString("hex")}`,
       webhookSecret: `whsec_${randomBytes(24).toString("hex")}`,
     },
-    ssh: drawKeyPair("odoo-tenants"),
-    sshAdministrator: drawKeyPair("odoo-tenants-administrator"),
+    ssh: newSshKeyPair("odoo-tenants"),
+    sshAdministrator: newSshKeyPair("odoo-tenants-administrator"),
   };
-}
-
-function drawKeyPair(comment: string): KeyPair {
-  const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment });
-  return { privateKey: pair.private, publicKey: pair.public };
 }
 
 /** Never half-written, never readable by others. */

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import ssh2 from "ssh2";
+import { newSshKeyPair } from "../../components/host/ssh-key-pair.ts";
 import { publicKeyLine } from "../../components/host/public-key-line.ts";
 import { platformProgram } from "../../components/program.ts";
 import { examplePlatform } from "./example-platform.ts";
 import { graphOf, type Registered } from "./program-graph.ts";
 
-const keys = ssh2.utils.generateKeyPairSync("ed25519");
-const platform = examplePlatform({ sshPrivateKey: keys.private, createTenantScript: "#!/bin/sh\necho made\n" });
+const keys = newSshKeyPair("test");
+const platform = examplePlatform({ sshPrivateKey: keys.privateKey, createTenantScript: "#!/bin/sh\necho made\n" });
 let graph: Map<string, Registered>;
 
 before(async () => {
@@ -74,15 +74,15 @@ test("what a caller could turn against a host is fixed there", () => {
 });
 
 test("a host is told the public half of the platform's key only", () => {
-  assert.equal(`ssh-ed25519 ${keys.public.split(" ")[1]} odoosaas`, installed("AUTHORIZED_KEYS"));
-  const piece = keys.private.split("\n")[2] ?? "";
+  assert.equal(`ssh-ed25519 ${keys.publicKey.split(" ")[1]} odoosaas`, installed("AUTHORIZED_KEYS"));
+  const piece = keys.privateKey.split("\n")[2] ?? "";
   assert.ok(piece.length > 20);
   for (const each of graph.values()) assert.ok(!JSON.stringify(each.inputs).includes(piece), each.name);
 });
 
 test("a key that cannot be read is refused without being shown", () => {
   const broken = "-----BEGIN OPENSSH PRIVATE KEY-----\nCANARY\n-----END OPENSSH PRIVATE KEY-----\n";
-  for (const text of [broken, keys.public]) {
+  for (const text of [broken, keys.publicKey]) {
     assert.throws(
       () => publicKeyLine(text),
       (error: Error) => /sshPrivateKey/.test(error.message) && !error.message.includes("CANARY"),

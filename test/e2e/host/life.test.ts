@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { newSshKeyPair } from "../../../components/host/ssh-key-pair.ts";
 import { HostNotReady, startHost } from "../../../sandbox/host/host.ts";
 import { run } from "../../../sandbox/run.ts";
 import { until } from "../../until.ts";
-import { connectSsh, newKeyPair } from "./ssh.ts";
+import { connectSsh } from "./ssh.ts";
 import { makeHostWorld, type HostWorld } from "./world.ts";
 
 test("a tenant host starts, keeps its data and identity over a restart, and leaves nothing when it stops", async (t) => {
@@ -15,7 +16,7 @@ test("a tenant host starts, keeps its data and identity over a restart, and leav
 
   await t.test("only the expected host key and the authorised key are accepted", async () => {
     const target = { address: first.address, hostKey: first.sshHostKey, privateKey: world.privateKey };
-    const other = newKeyPair();
+    const other = newSshKeyPair("test");
     await assert.rejects(connectSsh({ ...target, hostKey: other.publicKey }), /Host denied/);
     await assert.rejects(connectSsh({ ...target, privateKey: other.privateKey }), /authentication methods failed/);
     await assert.rejects(world.ssh(first, "odoosaas"), /authentication methods failed/, "the platform lets itself in");

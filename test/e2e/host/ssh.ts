@@ -71,9 +71,3 @@ export async function connectSsh(target: SshTarget): Promise<Ssh> {
     end: () => client.end(),
   };
 }
-
-/** A new key pair for logging in. */
-export function newKeyPair(): { privateKey: string; publicKey: string } {
-  const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment: "test" });
-  return { privateKey: pair.private, publicKey: pair.public };
-}

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import pg from "pg";
+import { newSshKeyPair } from "../../../components/host/ssh-key-pair.ts";
 import {
   startHost,
   provideHostTree,
@@ -15,7 +16,7 @@ import { ensureDatabases } from "../../../sandbox/postgres/databases.ts";
 import { startPostgres, superuser } from "../../../sandbox/postgres/server.ts";
 import { run } from "../../../sandbox/run.ts";
 import { undoAfter } from "../../undo.ts";
-import { connectSsh, newKeyPair, type Ssh } from "./ssh.ts";
+import { connectSsh, type Ssh } from "./ssh.ts";
 
 export const HOST_ROLE = { name: "odoo_h105", password: "host's own, 'quoted' \"twice\"" };
 
@@ -57,7 +58,7 @@ export async function makeHostWorld(t: TestContext): Promise<HostWorld> {
     odoo_h105: password,
   });
 
-  const key = newKeyPair();
+  const key = newSshKeyPair("test");
   const options: HostOptions = {
     tree: await provideHostTree(instance.cache, progress),
     machine: `${instance.name}-105`,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import ssh2 from "ssh2";
+import { newSshKeyPair } from "../../../components/host/ssh-key-pair.ts";
 import { connect } from "../../../automation/api/host/ssh-connection.ts";
 import { publicKeyLine } from "../../../components/host/public-key-line.ts";
 import { withAdministratorsKey } from "../../../sandbox/lifecycle/administrator.ts";
@@ -185,7 +185,7 @@ test("the key of the hosts' account is exchanged while visitors come and the ser
   await rotated();
   const second = await configured();
   assert.deepEqual([await opensHost(first), await opensHost(second)], [false, true]);
-  const third = ssh2.utils.generateKeyPairSync("ed25519", { comment: "odoosaas" }).private;
+  const third = newSshKeyPair("odoosaas").privateKey;
   await sandbox.pulumi("config", "set", "--path", "odoosaas:sshFormerKeys[0]", publicKeyLine(second), ...PROD);
   await sandbox.pulumi("config", "set", "--secret", "odoosaas:sshPrivateKey", ...PROD, "--", third);
   await rotated();

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import ssh2 from "ssh2";
+import { newSshKeyPair } from "../../../components/host/ssh-key-pair.ts";
 import { COMMAND_DIRECTORY } from "../../../components/host/host-command.ts";
 import type { HostAddress } from "../../../automation/api/host/ssh-connection.ts";
 
@@ -99,7 +100,7 @@ export async function startSshHost(
 }
 
 function keyPair(): { private: string; blob: Buffer } {
-  const { private: text, public: line } = ssh2.utils.generateKeyPairSync("ed25519");
+  const { privateKey: text, publicKey: line } = newSshKeyPair("test");
   return { private: text, blob: Buffer.from(line.split(" ")[1] ?? "", "base64") };
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import ssh2 from "ssh2";
+import { newSshKeyPair } from "../../../components/host/ssh-key-pair.ts";
 import { copyToRemote } from "../../../sandbox/plugins/command/copy-to-remote.ts";
 import { remoteCommand } from "../../../sandbox/plugins/command/remote-command.ts";
 import { Asset, Archive, Secret, UNKNOWN, type Properties } from "../../../sandbox/plugins/framework/value.ts";
@@ -19,8 +20,8 @@ function connection(port: number, more: Properties = {}): Properties {
   return {
     host: "127.0.0.1",
     port,
-    privateKey: USER_KEY.private,
-    hostKey: HOST_KEY.public.trim(),
+    privateKey: USER_KEY.privateKey,
+    hostKey: HOST_KEY.publicKey.trim(),
     ...defaults,
     ...more,
   };
@@ -110,7 +111,7 @@ test("variables that the server refuses fail the command, those of the last outp
 
 test("another host key than the pinned one is refused before anything secret is sent", async (t) => {
   const { port, logins } = await sshFake(t);
-  const other = ssh2.utils.generateKeyPairSync("ed25519").public.trim();
+  const other = newSshKeyPair("test").publicKey.trim();
   await assert.rejects(
     run(port, { create: "true" }, { hostKey: other }),
     /after 0 failed attempts: ssh: handshake failed: ssh: host key mismatch/,
@@ -138,7 +139,7 @@ test("a login works by key or by password, and is refused otherwise", async (t) 
     remoteCommand.create({ connection: { ...byPassword, password: "wrong" }, create: "true" }, directCall({})),
     /unable to authenticate as root/,
   );
-  const stranger = ssh2.utils.generateKeyPairSync("ed25519").private;
+  const stranger = newSshKeyPair("test").privateKey;
   await assert.rejects(run(port, { create: "true" }, { privateKey: stranger }), /unable to authenticate as root/);
 });
 

@@ -3,13 +3,14 @@ import { once } from "node:events";
 import { connect, type AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import ssh2, { type AuthContext, type Connection, type ServerChannel, type Session } from "ssh2";
+import { newSshKeyPair } from "../../../components/host/ssh-key-pair.ts";
 import { serveFiles } from "./sftp-fake.ts";
 
 const { utils } = ssh2;
 
 /** A server key and a client key, made once per process. */
-export const HOST_KEY = utils.generateKeyPairSync("ed25519");
-export const USER_KEY = utils.generateKeyPairSync("ed25519");
+export const HOST_KEY = newSshKeyPair("test");
+export const USER_KEY = newSshKeyPair("test");
 
 export interface SshFake {
   port: number;
@@ -30,7 +31,7 @@ export async function sshFake(t: TestContext): Promise<SshFake> {
   let logins = 0;
   let open = 0;
   const connections = new Set<Connection>();
-  const server = new ssh2.Server({ hostKeys: [HOST_KEY.private] }, (connection) => {
+  const server = new ssh2.Server({ hostKeys: [HOST_KEY.privateKey] }, (connection) => {
     connections.add(connection);
     (connection as Connection & { setNoDelay: (on: boolean) => void }).setNoDelay(true);
     connection.on("authentication", authenticate).on("error", () => {});
@@ -55,7 +56,7 @@ function authenticate(context: AuthContext): void {
   if (context.username !== "root") context.reject();
   else if (context.method === "password" && context.password === "right") context.accept();
   else if (context.method === "publickey") {
-    const allowed = utils.parseKey(USER_KEY.public);
+    const allowed = utils.parseKey(USER_KEY.publicKey);
     if (allowed instanceof Error || !context.key.data.equals(allowed.getPublicSSH())) context.reject();
     else if (context.signature && context.blob && !allowed.verify(context.blob, context.signature, context.hashAlgo))
       context.reject();
