@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { CliError } from "./cli-error.ts";
+import { queueAll } from "./queue-all.ts";
 import type { Session } from "./session.ts";
 import { carriedOut, find } from "./tenant-answer.ts";
 
@@ -28,13 +29,7 @@ export function retryCommand(tenants: Command, session: Session): void {
 
 /** Queues all again that are failed or stalled for a reason: tenants, and containers' own tunnels. Returns how many. */
 export async function retryAll(session: Session, reason: string): Promise<number> {
-  let queued = 0;
-  for (let after: number | null = 0; after !== null;) {
-    const answer = await session.api().ask("POST", "/api/retries", { body: { reason, after } });
-    queued += answer["queued"] as number;
-    after = answer["next"] as number | null;
-  }
-  return queued;
+  return queueAll(session, "/api/retries", { reason });
 }
 
 async function all(session: Session, reason: string): Promise<void> {

@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import type { Command } from "commander";
 import type { RotatableSecret } from "../tenants/rotation.ts";
 import { CliError } from "./cli-error.ts";
+import { queueAll } from "./queue-all.ts";
 import type { Session } from "./session.ts";
 import { carriedOut, find } from "./tenant-answer.ts";
 
@@ -43,13 +44,7 @@ async function all(session: Session, secret: RotatableSecret, { wait }: Options)
 
 /** Queues all tenants and tunnels of containers for these secrets. Returns how many. */
 export async function rotateAll(session: Session, secrets: readonly RotatableSecret[]): Promise<number> {
-  let queued = 0;
-  for (let after: number | null = 0; after !== null;) {
-    const answer = await session.api().ask("POST", "/api/rotations", { body: { secrets, after } });
-    queued += answer["queued"] as number;
-    after = answer["next"] as number | null;
-  }
-  return queued;
+  return queueAll(session, "/api/rotations", { secrets });
 }
 
 /** How many of these secrets are not in use yet. */
