@@ -55,11 +55,13 @@ const IDLE_IN_TRANSACTION_MS = 10_000;
  * Milliseconds for an answer, far more than any statement here takes. A machine that is gone says nothing, not even that
  * it is gone: without an end all connections of the pool would wait for it, also when another has taken its place.
  */
-const QUERY_MS = 60_000;
+export const QUERY_MS = 60_000;
 /** The same for connections of which nothing is asked: those that only listen, or hold a lock. */
-export const NOTICES_SILENCE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
-/** Milliseconds for a connection, or for one of the pool to be free. */
-const CONNECTION_MS = 30_000;
+const NOTICES_SILENCE = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 } as const;
+/** Of a pool: milliseconds for a connection, or for one to be free. */
+export const POOL_PATIENCE = { ...NOTICES_SILENCE, connectionTimeoutMillis: 30_000 } as const;
+/** Of a connection of its own, whose few statements are answered at once. */
+export const OWN_CONNECTION = { ...NOTICES_SILENCE, connectionTimeoutMillis: 10_000, query_timeout: 10_000 } as const;
 
 /** The server's own database: a pool of connections, transactions, and notifications. */
 export class Database implements Queryable {
@@ -75,8 +77,7 @@ export class Database implements Queryable {
       connectionString: url,
       application_name: options.applicationName ?? "odoosaas",
       max: options.connections ?? 10,
-      connectionTimeoutMillis: CONNECTION_MS,
-      ...NOTICES_SILENCE,
+      ...POOL_PATIENCE,
       idle_in_transaction_session_timeout: options.idleInTransactionMs ?? IDLE_IN_TRANSACTION_MS,
       types,
     });

@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import pg from "pg";
-import { NOTICES_SILENCE } from "./database.ts";
+import { OWN_CONNECTION } from "./database.ts";
 
 type Hear = (payload: string) => void;
 
@@ -43,9 +43,7 @@ export class Listener {
     const client = new pg.Client({
       connectionString: this.#url,
       application_name: "odoosaas-listener",
-      connectionTimeoutMillis: 10_000,
-      query_timeout: 10_000,
-      ...NOTICES_SILENCE,
+      ...OWN_CONNECTION,
     });
     client.on("notification", ({ channel, payload }) => {
       for (const hear of this.#hearers.get(channel) ?? []) hear(payload ?? "");

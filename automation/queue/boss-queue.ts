@@ -1,11 +1,11 @@
 import { type Db, type JobWithMetadata, PgBoss, type QueueOptions, type WorkOptions } from "pg-boss";
-import { type Database, NOTICES_SILENCE, type Queryable, type Transaction } from "../db/database.ts";
+import { type Database, POOL_PATIENCE, QUERY_MS, type Queryable, type Transaction } from "../db/database.ts";
 import type { DueRow } from "../tenants/due.ts";
 import { findFlag, setFlag } from "./flags.ts";
 import { type DeadLetter, Priority, type Queue, type QueueDepth } from "./queue.ts";
 
 /** Passed on to its pool: a database's machine that is gone must not hold all its connections (db/database.ts). */
-const SILENCE = { ...NOTICES_SILENCE, connectionTimeoutMillis: 30_000, query_timeout: 60_000 };
+const SILENCE = { ...POOL_PATIENCE, query_timeout: QUERY_MS };
 
 const QUEUES = ["reconcile", "stripe-event", "preview"] as const;
 const DEAD = "dead-letter";

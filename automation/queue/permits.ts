@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import pg from "pg";
-import { NOTICES_SILENCE } from "../db/database.ts";
+import { OWN_CONNECTION } from "../db/database.ts";
 
 /** Seen in pg_locks as the first of two keys. */
 const CLASS = 0x0d00;
@@ -20,9 +20,7 @@ export async function withPermit<T>(
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: `odoosaas-permit-${resource}`,
-    connectionTimeoutMillis: 10_000,
-    query_timeout: 10_000,
-    ...NOTICES_SILENCE,
+    ...OWN_CONNECTION,
   });
   client.on("error", () => {}); // the permit is lost with the connection: one too many for a moment is no harm
   await client.connect();
