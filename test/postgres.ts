@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { bootCluster, freePort, type Identity, makeCluster } from "./postgres-cluster.ts";
+import { freePort } from "./free-port.ts";
+import { bootCluster, type Identity, makeCluster } from "./postgres-cluster.ts";
 
 const MEMORY = "/dev/shm";
 /** For a dozen servers at once. */

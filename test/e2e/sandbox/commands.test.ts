@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { request } from "node:http";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../free-port.ts";
 import type { SandboxStatus } from "../../../sandbox/lifecycle/status.ts";
 import { undoAfter } from "../../undo.ts";
 import { until } from "../../until.ts";
@@ -51,14 +51,6 @@ async function visit(page: string): Promise<number> {
       .on("error", reject)
       .end();
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
 }
 
 test("one command brings up a tenant, others show, extend and stop it", async (t) => {

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { Stripe } from "stripe";
+import { freePort } from "../../free-port.ts";
 import { Database } from "../../../automation/db/database.ts";
 import { startPostgres } from "../../postgres.ts";
 import { until } from "../../until.ts";
@@ -131,12 +131,3 @@ test("an engine that cannot work ends the server, which says why", async (t) => 
     20_000,
   );
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
