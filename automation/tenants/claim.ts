@@ -1,4 +1,4 @@
-import { hostname } from "../../components/tenant/names.ts";
+import { databaseName, hostname } from "../../components/tenant/names.ts";
 import type { Adoption } from "../../components/tenant/tenant.ts";
 import { compareWithState, type Findings, repairedState, type StateRepair, takenBy } from "./findings.ts";
 import { TenantFailure } from "./reasons.ts";
@@ -48,9 +48,27 @@ export async function claim(run: Run): Promise<Claim> {
     await made;
     // Nothing there and nothing tried: the state has nothing to be compared with.
     if (isNew && Object.keys(found).length === 0) return { adopt: {}, found };
-    const ours = onlyOurs(run, found);
+    const ours = await withoutHalfDropped(run, onlyOurs(run, found));
     return { adopt: await repairState(run, stack, ours), found: ours };
   });
+}
+
+/** A deletion ends what an interrupted one began; anything else would need the database. */
+async function withoutHalfDropped(run: Run, found: Findings): Promise<Findings> {
+  const { database, ...rest } = found;
+  if (database?.halfDropped !== true) return found;
+  const { name } = run.target;
+  if (run.step.kind !== "delete") {
+    throw new TenantFailure(
+      "database-missing",
+      `the database ${name} is invalid: its removal was begun and cut off, and it can only be dropped`,
+    );
+  }
+  await recordRepair(run.io.db, run.lease, run.io.worker, "repair", { dropped: databaseName(name) });
+  run.recorder.phase("repair", { dropped: databaseName(name) });
+  run.lease.assertHeld();
+  await run.clouds.finishDrop(name);
+  return rest;
 }
 
 async function repairState(run: Run, stack: string, found: Findings): Promise<Adoption> {

@@ -12,9 +12,10 @@ import {
   tunnelOwnershipMark,
 } from "../../components/tenant/names.ts";
 import { derivePassword, deriveStandaloneTunnelSecret, deriveTunnelSecret } from "../../components/tenant/secrets.ts";
-import type { Findings } from "./findings.ts";
 import type { CloudflareBudget } from "../cloudflare/budget.ts";
 import { meteredFetch, type Pay } from "../cloudflare/metered-fetch.ts";
+import type { Findings } from "./findings.ts";
+import { dropInvalid } from "./invalid-database.ts";
 import { type ReasonKey, TenantFailure } from "./reasons.ts";
 
 /** Looks at the platform's Cloudflare account and PostgreSQL server directly, past the engine's state. */
@@ -23,6 +24,8 @@ export interface Clouds {
   look(tenant: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings>;
   /** What bears the names of a container's own tunnel. */
   lookForTunnel(tunnel: Pick<TunnelSettings, "label" | "secretGeneration">): Promise<Findings>;
+  /** Ends what a DROP DATABASE that was cut off began; another database is left alone. */
+  finishDrop(subdomain: string): Promise<void>;
   /** Ids of the connectors that a tunnel has now. */
   connectors(tunnelId: string): Promise<readonly string[]>;
   /** Closes a connector's connections. One that has the tunnel's present token comes back. */
@@ -103,6 +106,10 @@ export class LiveClouds implements Clouds {
     return { ...(tunnel && { tunnel }), ...(record && { record }) };
   }
 
+  async finishDrop(subdomain: string): Promise<void> {
+    await this.#askingPostgres(() => dropInvalid(this.#postgres, databaseName(subdomain)));
+  }
+
   async connectors(tunnelId: string): Promise<readonly string[]> {
     const account_id = this.#platform.cloudflare.accountId;
     return this.#asking(async () => {
@@ -164,11 +171,13 @@ export class LiveClouds implements Clouds {
     subdomain,
     secretGeneration,
   }: Pick<TenantSettings, "subdomain" | "secretGeneration">): Promise<Findings> {
-    try {
-      const { rows } = await this.#postgres.query<{ role: boolean; owner: string | null; comment: string | null }>(
-        FIND,
-        [roleName(subdomain), databaseName(subdomain)],
-      );
+    return this.#askingPostgres(async () => {
+      const { rows } = await this.#postgres.query<{
+        role: boolean;
+        owner: string | null;
+        comment: string | null;
+        invalid: boolean;
+      }>(FIND, [roleName(subdomain), databaseName(subdomain)]);
       const [row] = rows;
       const mark = ownershipMark(this.#platform.id, subdomain);
       return {
@@ -178,9 +187,16 @@ export class LiveClouds implements Clouds {
             database: {
               owner: row.owner,
               mark: row.comment === mark ? "ours" : row.comment === null ? "unmarked" : "another",
+              ...(row.invalid && { halfDropped: true }),
             },
           }),
       };
+    });
+  }
+
+  async #askingPostgres<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
     } catch (error) {
       throw new TenantFailure(reasonOfPostgres(error), `asking PostgreSQL: ${(error as Error).message}`, {
         cause: error,
@@ -230,7 +246,7 @@ export class LiveClouds implements Clouds {
 
 const FIND = `
   select exists (select from pg_roles where rolname = $1) as role, pg_get_userbyid(d.datdba) as owner,
-    shobj_description(d.oid, 'pg_database') as comment
+    shobj_description(d.oid, 'pg_database') as comment, coalesce(d.datconnlimit = -2, false) as invalid
   from (select 1) as one left join pg_database d on d.datname = $2`;
 
 function reasonOfCloudflare(error: unknown): ReasonKey {

@@ -7,8 +7,13 @@ export interface Findings {
   readonly tunnel?: { readonly id: string; readonly ours: boolean };
   readonly record?: { readonly id: string; readonly ours: boolean; readonly is: string };
   readonly role?: { readonly ours: boolean };
-  /** `unmarked`: without any comment, as it is between its creation and the host's script that marks it. */
-  readonly database?: { readonly owner: string; readonly mark: "ours" | "unmarked" | "another" };
+  readonly database?: {
+    readonly owner: string;
+    /** `unmarked`: without any comment, as it is between its creation and the host's script that marks it. */
+    readonly mark: "ours" | "unmarked" | "another";
+    /** Its DROP DATABASE was cut off. PostgreSQL, which calls it invalid, allows nothing but another one. */
+    readonly halfDropped?: true;
+  };
 }
 
 /** Whose name is taken by another, in words; empty when nothing stands in the way. */

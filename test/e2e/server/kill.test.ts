@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import pg from "pg";
 import { seeded } from "../../../sandbox/stripe/seeded.ts";
 import { until } from "../../until.ts";
 import { startWorld, type World } from "../world.ts";
@@ -228,4 +229,50 @@ test(`killed with -9 at any point, each tenant is taken over and made whole; KIL
   );
   assert.deepEqual(await locksOf(world), []);
   await assertAuditHolds(world);
+});
+
+test("a DROP DATABASE that was cut off is ended by the next try", async () => {
+  worker ??= await startWorkerProcess(world);
+  const [subject] = subjects("half", 1) as [Subject];
+  await request(subject, "create");
+  await untilConverged(subject, "create");
+  const { ports } = world.sandbox.instance;
+  const holder = new pg.Client({
+    host: "127.0.0.1",
+    port: ports.postgres,
+    user: "postgres",
+    password: world.sandbox.secrets.postgresSuperuser,
+    database: "postgres",
+  });
+  await holder.connect();
+  try {
+    await holder.query("begin");
+    // Takes a lock on the database that DROP DATABASE waits for.
+    await holder.query(`comment on database "${subject.name}" is 'to be dropped'`);
+    await request(subject, "delete");
+    const [dropping] = await until(
+      "the removal of the database to wait",
+      () =>
+        world.sql<{ pid: number }>(
+          "select pid from pg_stat_activity where query ilike 'drop database%' and query like $1 and wait_event_type = 'Lock'",
+          [`%${subject.name}%`],
+        ),
+      (found) => found.length > 0,
+    );
+    await world.sql("update pg_database set datconnlimit = -2 where datname = $1", [subject.name]);
+    await world.sql("select pg_terminate_backend($1)", [dropping?.pid]);
+  } finally {
+    await holder.end();
+  }
+  await untilConverged(subject, "delete");
+  assert.deepEqual(
+    await world.sql(
+      `select after->>'dropped' as dropped from audit_log
+       where action = 'tenant.repair' and subject_id = (select id::text from tenant_deployments where subdomain = $1)
+       order by id limit 1`,
+      [subject.name],
+      "odoosaas",
+    ),
+    [{ dropped: subject.name }],
+  );
 });

@@ -239,3 +239,27 @@ test("a database that has vanished is not replaced by an empty one", async () =>
   assert.deepEqual(await reconcile(id, worker()), { kind: "failed", retryInMs: null });
   assert.equal((await tenants.get(id))?.stateReason, "database-missing");
 });
+
+test("a removal of its database that was cut off is ended by the deletion, and by nothing else", async () => {
+  const { db, worker, tenant, tenants, engine, clouds } = world();
+  const { id, subdomain } = await tenant();
+  await reconcile(id, worker());
+  const database = { urn: "urn:d", type: "postgresql:index/database:Database", id: subdomain };
+  engine.states.set(subdomain, { version: 3, deployment: { resources: [database] } });
+  const halfDropped = { database: { owner: "odoo_h105", mark: "ours", halfDropped: true } } as const;
+  clouds.found.set(subdomain, { ...everythingOf(subdomain), ...halfDropped });
+  await tenants.retry(id, BY);
+  assert.deepEqual(await reconcile(id, worker()), { kind: "failed", retryInMs: null });
+  assert.equal((await tenants.get(id))?.stateReason, "database-missing");
+  assert.match((await tenants.get(id))?.stateDetail ?? "", /invalid/);
+
+  clouds.found.set(subdomain, halfDropped);
+  await tenants.changeWish(id, { wanted: "deleted" }, BY);
+  assert.equal((await reconcile(id, worker())).kind, "done");
+  assert.deepEqual(engine.states.get(subdomain)?.deployment.resources, [], "forgotten before the engine would drop it");
+  const { rows } = await db.query(
+    "select after from audit_log where subject_id = $1 and action = 'tenant.repair' order by id limit 1",
+    [String(id)],
+  );
+  assert.deepEqual(rows, [{ after: { dropped: subdomain } }]);
+});

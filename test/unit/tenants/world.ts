@@ -130,6 +130,11 @@ export class FakeClouds implements Clouds {
     return this.found.get(`tunnel.${label}`) ?? {};
   }
 
+  async finishDrop(subdomain: string): Promise<void> {
+    const { database: _database, ...rest } = this.found.get(subdomain) ?? {};
+    this.found.set(subdomain, rest);
+  }
+
   readonly connected = new Set<string>();
   async connectors(): Promise<readonly string[]> {
     return [...this.connected];
