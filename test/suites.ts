@@ -22,6 +22,7 @@ const nothing = (): undefined => undefined;
 export const SUITES: readonly Suite[] = [
   // Two more than there are processors: some wait.
   { name: "unit", hosts: false, atOnce: availableParallelism() + 2, timeoutMs: 30_000, missing: nothing },
+  { name: "integration", hosts: false, atOnce: availableParallelism() + 2, timeoutMs: 30_000, missing: nothing },
   { name: "components", hosts: false, atOnce: availableParallelism(), timeoutMs: 60_000, missing: nothing },
   // The first test on a clean machine waits for the engine's build and the host's tree: minutes.
   // Two side by side: they wait (for retries, leases, Cloudflare's windows) more than they compute.

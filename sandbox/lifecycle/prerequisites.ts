@@ -12,9 +12,10 @@ export class NotPossibleHere extends Error {
         ...problems.map((problem) => `  - ${problem}`),
         "",
         "These work without it, on any machine with Node and without root:",
-        "  npm run test:unit          the rules, in seconds",
-        "  npm run test:components    what pulumi would make (previews with mocks)",
-        "  npm run serve              the Automation API on a PostgreSQL and a platform of your own (docs/operations)",
+        "  npm run test:unit           the rules, in seconds",
+        "  npm run test:integration    the server's parts with a PostgreSQL, in a minute or two",
+        "  npm run test:components     what pulumi would make (previews with mocks)",
+        "  npm run serve               the Automation API on a PostgreSQL and a platform of your own (docs/operations)",
       ].join("\n"),
     );
     this.name = "NotPossibleHere";

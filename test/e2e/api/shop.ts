@@ -1,4 +1,4 @@
-import { assertDocumented } from "../../unit/api/openapi-check.ts";
+import { assertDocumented } from "../../integration/api/openapi-check.ts";
 import type { ApiAnswer, World } from "../world.ts";
 
 export type Json = Record<string, unknown>;

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { startSandbox } from "../../../sandbox/lifecycle/sandbox.ts";
-import { assertDocumented } from "../../unit/api/openapi-check.ts";
+import { assertDocumented } from "../../integration/api/openapi-check.ts";
 import { until } from "../../until.ts";
 
 type Json = Record<string, unknown>;

@@ -6,8 +6,8 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { LocalWorkspace } from "@pulumi/pulumi/automation/index.js";
 import * as pulumi from "@pulumi/pulumi";
-import { PLATFORM, SECRET, startTestApi } from "../../unit/api/fixture.ts";
-import { run } from "../../unit/cli/run.ts";
+import { PLATFORM, SECRET, startTestApi } from "../../integration/api/fixture.ts";
+import { run } from "../../integration/cli/run.ts";
 import { engineWorld } from "./engine-world.ts";
 
 const STACKS = ["organization/odoosaas/acme", "organization/odoosaas/prod"];

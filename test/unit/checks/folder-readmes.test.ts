@@ -14,6 +14,7 @@ const folders = [
   ),
   ...globSync("test/e2e/*/*.test.ts", { cwd: root }).map(dirname),
   "test/unit",
+  "test/integration",
 ];
 const readmes = globSync("{components,automation,sandbox,bench,test}/**/README.md", { cwd: root });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { connectStripe } from "../../../automation/stripe/client.ts";
 import { sweepClocks } from "../../../automation/stripe/clocks.ts";
-import { API_KEY } from "../stripe-emulator/emulator.ts";
+import { API_KEY } from "../../unit/stripe-emulator/emulator.ts";
 import { openShop } from "./shop.ts";
 
 const DAY = 86_400_000;

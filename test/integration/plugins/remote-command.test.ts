@@ -11,7 +11,7 @@ import { copyToRemote } from "../../../sandbox/plugins/command/copy-to-remote.ts
 import { remoteCommand } from "../../../sandbox/plugins/command/remote-command.ts";
 import { Asset, Archive, Secret, UNKNOWN, type Properties } from "../../../sandbox/plugins/framework/value.ts";
 import { until } from "../../until.ts";
-import { directCall } from "./direct-call.ts";
+import { directCall } from "../../unit/plugins/direct-call.ts";
 import { HOST_KEY, sshFake, USER_KEY } from "./ssh-fake.ts";
 
 /** As Check completes it. */

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { CloudflareView } from "../../../automation/api/tunnels/cloudflare-view.ts";
 import { connectorState } from "../../../automation/api/tunnels/connector-state.ts";
 import { ApiError } from "../../../automation/api/problem.ts";
-import { tunnelIdOf } from "./a-tenant.ts";
+import { tunnelIdOf } from "../../unit/api/a-tenant.ts";
 import { RUNNING } from "./fake-connectors.ts";
 import { startTestApi, type TestApi } from "./fixture.ts";
 

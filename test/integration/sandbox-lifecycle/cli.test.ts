@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ownDirectory } from "../sandbox-engine/world.ts";
+import { ownDirectory } from "../../unit/sandbox-engine/world.ts";
 
 const CLI = fileURLToPath(new URL("../../../sandbox/cli.ts", import.meta.url));
 

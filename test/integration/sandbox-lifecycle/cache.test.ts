@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { fillOnce } from "../../../sandbox/cache.ts";
 import { tryLock, withLock } from "../../../sandbox/lock.ts";
-import { ownDirectory } from "../sandbox-engine/world.ts";
+import { ownDirectory } from "../../unit/sandbox-engine/world.ts";
 
 const quiet = () => {};
 

@@ -18,7 +18,7 @@ import type { PlatformSettings } from "../../../components/settings/platform-set
 import type { StripeConfig } from "../../../sandbox/stripe/config.ts";
 import { examplePlatform } from "../../components/example-platform.ts";
 import { openDatabase } from "../../database.ts";
-import { startEmulator, WEBHOOK_SECRET, type Emulator } from "../stripe-emulator/emulator.ts";
+import { startEmulator, WEBHOOK_SECRET, type Emulator } from "../../unit/stripe-emulator/emulator.ts";
 import { QueueDouble } from "./queue-double.ts";
 
 /** An emulated Stripe, a database, and the server's parts between them; jobs run when the test says so. */

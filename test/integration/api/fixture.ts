@@ -17,7 +17,7 @@ import { PlatformSettings } from "../../../components/settings/platform-settings
 import { freshDatabase } from "../../database.ts";
 import { FakeConnectors } from "./fake-connectors.ts";
 import { FakeQueue } from "./fake-queue.ts";
-import { FakeTenants } from "./fake-tenants.ts";
+import { FakeTenants } from "../../unit/api/fake-tenants.ts";
 import { assertDocumented } from "./openapi-check.ts";
 
 export const SECRET = "a-secret-for-tests-of-32-characters";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { aTenant } from "./a-tenant.ts";
+import { aTenant } from "../../unit/api/a-tenant.ts";
 import { startTestApi } from "./fixture.ts";
 
 const ACME = { subscription_id: "sub_1", subdomain: "acme", plan_type: "shared", container_id: 105, local_port: 8069 };

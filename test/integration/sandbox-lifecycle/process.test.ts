@@ -9,7 +9,7 @@ import { markedProcesses } from "../../../sandbox/lifecycle/leftovers.ts";
 import { startProcess } from "../../../sandbox/process.ts";
 import { CommandFailed, run } from "../../../sandbox/run.ts";
 import { until } from "../../until.ts";
-import { ownDirectory } from "../sandbox-engine/world.ts";
+import { ownDirectory } from "../../unit/sandbox-engine/world.ts";
 
 test("a command's output is returned, and every line of it reported as it comes", async () => {
   const lines: string[] = [];

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { checksumOf, downloadedEngineDirectory, downloadEngine } from "../../../sandbox/engine/download.ts";
 import { undoAfter } from "../../undo.ts";
-import { makeProgram, ownDirectory } from "./world.ts";
+import { makeProgram, ownDirectory } from "../../unit/sandbox-engine/world.ts";
 
 const ARCHIVE = `pulumi-v3.259.0-${process.platform}-${process.arch}.tar.gz`;
 
