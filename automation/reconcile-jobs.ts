@@ -11,6 +11,8 @@ import { TUNNELS } from "./tunnels/tunnel-target.ts";
 /** For a place on a host; then the worker is needed elsewhere. */
 const PATIENCE_MS = 2_000;
 const ASKED_EVERY_MS = 100;
+/** Of a worker that leaves before there was a place. */
+const FULL: Reconciled = { kind: "full" };
 
 export interface ReconcileJobsParts {
   readonly io: ReconcileIO;
@@ -44,7 +46,8 @@ export function reconcileJobs(parts: ReconcileJobsParts): Pick<Handlers, "reconc
       withLogFields({ tenantId }, () =>
         job(
           priority,
-          () => withPermit(db.url, "postgres", perPostgres, () => reconcile(tenantId, io, abandon), abandon),
+          async () =>
+            (await withPermit(db.url, "postgres", perPostgres, () => reconcile(tenantId, io, abandon), leave)) ?? FULL,
           (again) => queue.enqueueReconcile(db, tenantId, again),
         ),
       ),

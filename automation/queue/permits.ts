@@ -8,15 +8,15 @@ const POLL_MS = 100;
 
 /**
  * Runs work while holding one of `limit` permits of a resource that all processes share. A permit is a session lock of
- * PostgreSQL, so a process that dies gives it back at once. Waits while all are taken.
+ * PostgreSQL, so a process that dies gives it back at once. Waits while all are taken, until `leave`: then it answers undefined.
  */
 export async function withPermit<T>(
   databaseUrl: string,
   resource: string,
   limit: number,
   work: () => Promise<T>,
-  signal?: AbortSignal,
-): Promise<T> {
+  leave?: AbortSignal,
+): Promise<T | undefined> {
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: `odoosaas-permit-${resource}`,
@@ -26,7 +26,7 @@ export async function withPermit<T>(
   await client.connect();
   try {
     while (!(await take(client, resource, limit))) {
-      signal?.throwIfAborted();
+      if (leave?.aborted === true) return undefined;
       await setTimeout(POLL_MS * (0.5 + Math.random()));
     }
     return await work();

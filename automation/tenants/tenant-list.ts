@@ -40,12 +40,17 @@ export async function listTenants(db: Queryable, query: TenantQuery = {}): Promi
     query.containerId ?? null,
     query.includeDeleted === true || query.states?.includes("deleted") === true,
   ];
-  const page = await db.query<Tenant & { sortKey: string }>(
+  const asked = db.query<Tenant & { sortKey: string }>(
     `select ${TENANT_COLUMNS}, ${column}::text as "sortKey" from tenant_deployments
      where ${FILTER} and ($6::text is null or (${column}, id) ${beyond} ($6::text::${type}, $7::bigint))
      order by ${column} ${order}, id ${order} limit $8`,
     [...filter, after?.key ?? null, after?.id ?? null, limit + 1],
   );
+  const page = await asked.catch((error: unknown) => {
+    // 22 (data exception): it looks right, but is no such value, say the 31st of February.
+    if (after !== undefined && /^22/.test((error as { code?: string }).code ?? "")) throw noCursor(query.cursor ?? "");
+    throw error;
+  });
   const count = await db.query<{ total: number }>(
     `select count(*)::int as total from tenant_deployments where ${FILTER}`,
     filter,
@@ -79,7 +84,11 @@ export function readCursor(cursor: string, sorted: string, looks: RegExp): { key
   } catch {
     // refused below
   }
-  throw new FieldError("this is not a cursor of a page in this order", {
+  throw noCursor(cursor);
+}
+
+function noCursor(cursor: string): FieldError {
+  return new FieldError("this is not a cursor of a page in this order", {
     field: "cursor",
     value: cursor,
     remedy: "Use next_cursor of the page before, with the same sort order.",

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { Response } from "express";
+import type { Request, Response } from "express";
 import { ApiError } from "../problem.ts";
 
 export interface StreamEvent {
@@ -86,6 +86,7 @@ function encode({ id, event, data }: StreamEvent): string {
   return `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-export function wantsStream(accept: string | undefined): boolean {
-  return /\btext\/event-stream\b/.test(accept ?? "");
+/** HEAD has no body that could be streamed: it is answered as the plain request is. */
+export function wantsStream(req: Pick<Request, "method" | "get">): boolean {
+  return req.method !== "HEAD" && /\btext\/event-stream\b/.test(req.get("accept") ?? "");
 }

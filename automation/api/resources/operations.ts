@@ -132,7 +132,7 @@ export function operationRoutes(deps: ApiDeps): BoundEndpoint[] {
       await known(params.id);
       const lastSeen = Number(req.get("last-event-id"));
       const after = Number.isInteger(lastSeen) && lastSeen > 0 && lastSeen <= LAST_SEQUENCE ? lastSeen : query.after;
-      if (wantsStream(req.get("accept"))) {
+      if (wantsStream(req)) {
         const release = deps.streams.take();
         try {
           allow(Infinity);

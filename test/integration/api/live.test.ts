@@ -48,6 +48,13 @@ async function withOperation(
   return api;
 }
 
+test("a stream is opened by no HEAD, which could never read it", async (t) => {
+  const api = await withOperation(t);
+  const headers = { authorization: `Bearer ${await api.token()}`, accept: "text/event-stream" };
+  const { status, headers: answer } = await fetch(`${api.url}/api/operations/1/events`, { method: "HEAD", headers });
+  assert.deepEqual([status, answer.get("content-type")], [200, "application/json; charset=utf-8"]);
+});
+
 test("an operation is watched as it happens, to its end", async (t) => {
   const api = await withOperation(t);
   api.tenants.emit(1, "phase", { name: "engine" });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Database } from "../../../automation/db/database.ts";
 import { BossQueue } from "../../../automation/queue/boss-queue.ts";
+import { withPermit } from "../../../automation/queue/permits.ts";
 import { Priority } from "../../../automation/queue/queue.ts";
 import { reconcileJobs } from "../../../automation/reconcile-jobs.ts";
 import { HostFull } from "../../../automation/tenants/host-places.ts";
@@ -104,6 +105,32 @@ test("a job of a host that stays full goes back to the queue as it was, and is d
     (left) => left === 0,
     10_000,
   );
+});
+
+test("a worker that leaves begins nothing more: what waited for a permit is queued again as it was", async () => {
+  const { db, worker, tenant, tenants } = world();
+  const { id } = await tenant();
+  const again: unknown[] = [];
+  const leave = new AbortController();
+  const jobs = reconcileJobs({
+    io: worker(),
+    db,
+    queue: {
+      enqueueReconcile: async (_tx, tenantId, priority) => void again.push([tenantId, priority]),
+      enqueueTunnel: async () => {},
+    },
+    log: { info: () => {} },
+    perPostgres: 1,
+    leave: leave.signal,
+    abandon: new AbortController().signal,
+  });
+  await withPermit(db.url, "postgres", 1, async () => {
+    const waiting = jobs.reconcile(id, Priority.customer);
+    leave.abort();
+    await waiting;
+  });
+  assert.deepEqual(again, [[id, Priority.customer]]);
+  assert.equal((await tenants.get(id))?.state, "pending");
 });
 
 /** As automation/worker.ts has it, with pools of its own. */
