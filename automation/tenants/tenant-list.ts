@@ -48,7 +48,8 @@ export async function listTenants(db: Queryable, query: TenantQuery = {}): Promi
   );
   const page = await asked.catch((error: unknown) => {
     // 22 (data exception): it looks right, but is no such value, say the 31st of February.
-    if (after !== undefined && /^22/.test((error as { code?: string }).code ?? "")) throw noCursor(query.cursor ?? "");
+    if (after !== undefined && (error as { code?: string }).code?.startsWith("22") === true)
+      throw noCursor(query.cursor ?? "");
     throw error;
   });
   const count = await db.query<{ total: number }>(
