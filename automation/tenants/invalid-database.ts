@@ -26,7 +26,8 @@ export async function dropInvalid(pool: pg.Pool, name: string): Promise<void> {
       const role = pg.escapeIdentifier(owner);
       if (!member) await client.query(`grant ${role} to current_user`);
       try {
-        await client.query(`drop database ${pg.escapeIdentifier(name)}`);
+        // The one that was believed to be cut off may end meanwhile.
+        await client.query(`drop database if exists ${pg.escapeIdentifier(name)}`);
       } finally {
         if (!member) await client.query(`revoke ${role} from current_user`);
       }
