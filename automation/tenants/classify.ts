@@ -13,6 +13,9 @@ interface Rule {
 const NETWORK =
   /connection refused|no route to host|network is unreachable|no such host|i\/o timeout|timed? ?out|connection reset|broken pipe|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|ECONNRESET|EHOSTUNREACH|EAI_AGAIN|socket hang up|\bEOF\b/i;
 
+/** As PostgreSQL says it (53300), also through psql and PgBouncer in a host's script. */
+const FULL = /too many clients already|remaining connection slots are reserved/;
+
 /** Whatever else failed with it: it passes by itself, and the rest is seen again then if it does not. */
 const LIMIT: Rule[] = [
   { of: "cloudflare", says: /\b429\b|too many requests|more than \d+ requests/i, reason: "cloudflare-limit" },
@@ -31,10 +34,12 @@ const RULES: readonly Rule[] = [
     reason: "host-login-refused",
   },
   { of: "command", says: /of another release than the program/, reason: "host-commands-other" },
+  { of: "command", says: FULL, reason: "postgres-full" },
   { of: "command", says: /exited with status|exit(ed)? (status|code) \d/i, reason: "host-script-failed" },
   { of: "command", says: /dial|handshake/i, reason: "host-unreachable" },
   { of: "command", says: NETWORK, reason: "host-unreachable" },
   { of: "command", says: /./s, reason: "host-script-failed" },
+  { of: "postgresql", says: FULL, reason: "postgres-full" },
   {
     of: "postgresql",
     says: /password authentication failed|no pg_hba\.conf entry|28P01|28000|role ".*" does not exist/i,

@@ -259,6 +259,7 @@ function reasonOfCloudflare(error: unknown): ReasonKey {
 function reasonOfPostgres(error: unknown): ReasonKey {
   const { code } = error as { code?: string };
   if (code === "28P01" || code === "28000") return "postgres-login-refused";
+  if (code === "53300") return "postgres-full";
   return code === undefined || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P|53)/.test(code)
     ? "postgres-unreachable"
     : "postgres-error";

@@ -65,6 +65,11 @@ export const REASONS = {
     remedy: "Start it or repair its network; the tenant follows by itself.",
     retried: "soon",
   },
+  "postgres-full": {
+    means: "The PostgreSQL server takes no more connections.",
+    remedy: "Raise its max_connections, or let Odoo and PgBouncer keep fewer; the tenant follows by itself.",
+    retried: "soon",
+  },
   "postgres-login-refused": {
     means: "PostgreSQL refuses the platform's role or password.",
     remedy:

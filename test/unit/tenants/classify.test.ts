@@ -33,6 +33,16 @@ const SAID: readonly [string, string, string][] = [
   ],
   [postgres, "dial tcp 10.0.0.5:5432: connect: connection refused", "postgres-unreachable"],
   [postgres, "pq: the database system is starting up", "postgres-unreachable"],
+  [
+    postgres,
+    "error connecting to PostgreSQL server 127.0.0.1: pq: remaining connection slots are reserved for non-replication superuser connections",
+    "postgres-full",
+  ],
+  [
+    command,
+    'Process exited with status 2: running "sudo -n /x/odoo-database up": psql: error: FATAL:  sorry, too many clients already',
+    "postgres-full",
+  ],
   [postgres, 'pq: source database "odoo_template" is being accessed by other users', "postgres-error"],
   [
     cloudflare,
