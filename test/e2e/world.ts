@@ -35,6 +35,8 @@ export interface World {
   login(subdomain: string, login?: string): Promise<string>;
   /** One JSON-RPC call of a logged-in session to Odoo's models. */
   callOdoo(subdomain: string, session: string, model: string, method: string, args: unknown[]): Promise<unknown>;
+  /** A connection to the sandbox's PostgreSQL as its superuser; whoever asks ends it. */
+  connect(database?: string): Promise<pg.Client>;
   /** Rows as PostgreSQL's superuser sees them. */
   sql<Row extends object>(query: string, values?: unknown[], database?: string): Promise<Row[]>;
   /** A request to the Automation API as its administrator. */
@@ -84,6 +86,17 @@ export async function startWorld(options: SandboxOptions = {}): Promise<World> {
   // The Automation API looks for the engine on this process's own PATH.
   process.env["PATH"] = envVars["PATH"];
   const visit: World["visit"] = (subdomain, path, asked = {}) => visitEdge(sandbox, subdomain, path, asked);
+  const connect = async (database = "postgres"): Promise<pg.Client> => {
+    const client = new pg.Client({
+      host: "127.0.0.1",
+      port: sandbox.instance.ports.postgres,
+      user: "postgres",
+      password: sandbox.secrets.postgresSuperuser,
+      database,
+    });
+    await client.connect();
+    return client;
+  };
   return {
     sandbox,
     platform,
@@ -111,15 +124,9 @@ export async function startWorld(options: SandboxOptions = {}): Promise<World> {
       if (answer.error) throw new Error(answer.error.data?.message ?? page.body);
       return answer.result;
     },
-    sql: async <Row extends object>(query: string, values: unknown[] = [], database = "postgres") => {
-      const client = new pg.Client({
-        host: "127.0.0.1",
-        port: sandbox.instance.ports.postgres,
-        user: "postgres",
-        password: sandbox.secrets.postgresSuperuser,
-        database,
-      });
-      await client.connect();
+    connect,
+    sql: async <Row extends object>(query: string, values: unknown[] = [], database?: string) => {
+      const client = await connect(database);
       try {
         return (await client.query<Row>(query, values)).rows;
       } finally {

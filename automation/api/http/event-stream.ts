@@ -86,7 +86,7 @@ function encode({ id, event, data }: StreamEvent): string {
   return `${id === undefined ? "" : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** HEAD has no body that could be streamed: it is answered as the plain request is. */
-export function wantsStream(req: Pick<Request, "method" | "get">): boolean {
-  return req.method !== "HEAD" && /\btext\/event-stream\b/.test(req.get("accept") ?? "");
+/** By its Accept header, or `asked` otherwise. HEAD has no body that could be streamed: it is answered as the plain request is. */
+export function wantsStream(req: Pick<Request, "method" | "get">, asked = false): boolean {
+  return req.method !== "HEAD" && (asked || /\btext\/event-stream\b/.test(req.get("accept") ?? ""));
 }

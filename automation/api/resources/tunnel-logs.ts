@@ -49,7 +49,7 @@ export function tunnelLogRoutes(deps: ApiDeps): BoundEndpoint[] {
     bind(logs, async ({ params, query, req, res, signal, allow }) => {
       const tunnel = await knownTunnel(deps, params.id);
       const host = hostOf(tunnel, await deps.platform());
-      if ((query.follow === true && req.method !== "HEAD") || wantsStream(req)) {
+      if (wantsStream(req, query.follow)) {
         const release = deps.streams.take();
         try {
           allow(Infinity);

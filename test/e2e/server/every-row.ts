@@ -3,19 +3,12 @@ import type { World } from "../world.ts";
 
 /** Rows of all tables as text; compressed or binary columns as the bytes they are. */
 export async function everyRow(
-  world: Pick<World, "sandbox">,
+  world: Pick<World, "connect">,
   databases: string[],
 ): Promise<[database: string, table: string, row: string][]> {
   const rows: [string, string, string][] = [];
   for (const database of databases) {
-    const client = new pg.Client({
-      host: "127.0.0.1",
-      port: world.sandbox.instance.ports.postgres,
-      user: "postgres",
-      password: world.sandbox.secrets.postgresSuperuser,
-      database,
-    });
-    await client.connect();
+    const client = await world.connect(database);
     try {
       const tables = await client.query<{ schema: string; name: string }>(
         "select table_schema as schema, table_name as name from information_schema.tables where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema')",

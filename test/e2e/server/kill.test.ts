@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { after, before, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import pg from "pg";
 import { seeded } from "../../../sandbox/stripe/seeded.ts";
 import { until } from "../../until.ts";
 import { startWorld, type World } from "../world.ts";
@@ -236,15 +235,7 @@ test("a DROP DATABASE that was cut off is ended by the next try", async () => {
   const [subject] = subjects("half", 1) as [Subject];
   await request(subject, "create");
   await untilConverged(subject, "create");
-  const { ports } = world.sandbox.instance;
-  const holder = new pg.Client({
-    host: "127.0.0.1",
-    port: ports.postgres,
-    user: "postgres",
-    password: world.sandbox.secrets.postgresSuperuser,
-    database: "postgres",
-  });
-  await holder.connect();
+  const holder = await world.connect();
   try {
     await holder.query("begin");
     // Takes a lock on the database that DROP DATABASE waits for.

@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import pg from "pg";
 import { opens } from "../../../automation/engine/passphrase.ts";
 import { passphraseFile } from "../../../sandbox/engine/environment.ts";
 import { CHECKOUT, projectDirectory, stackFile } from "../../../sandbox/lifecycle/project.ts";
@@ -65,24 +64,11 @@ async function rotate(env: Record<string, string> = {}): Promise<Command> {
   };
 }
 
-async function connection(database: string): Promise<pg.Client> {
-  const { instance, secrets } = world.sandbox;
-  const client = new pg.Client({
-    host: "127.0.0.1",
-    port: instance.ports.postgres,
-    user: "postgres",
-    password: secrets.postgresSuperuser,
-    database,
-  });
-  await client.connect();
-  return client;
-}
-
 const STATE = (stack: string): string => `%.pulumi/stacks/odoosaas/${stack}.json`;
 
 /** Kills the command while the engine, with the stack's lock, is about to write this stack's state. */
 async function killedInWriting(stack: string, isWritten: boolean): Promise<void> {
-  const blocker = await connection("pulumi");
+  const blocker = await world.connect("pulumi");
   try {
     await blocker.query("begin");
     const held = await blocker.query("select 1 from pulumi_state where key like $1 for update", [STATE(stack)]);
@@ -133,7 +119,7 @@ async function killedAfterTheSwap(): Promise<void> {
     async () => command.said(),
     (said) => said.includes("my-shop"),
   );
-  const blocker = await connection("odoosaas");
+  const blocker = await world.connect("odoosaas");
   try {
     await blocker.query("begin; lock table audit_log in exclusive mode"); // nothing can be asked of the server now
     await until(
@@ -149,7 +135,7 @@ async function killedAfterTheSwap(): Promise<void> {
 
 /** All that the backend keeps, by which passphrase opens it. */
 async function saltsIn(): Promise<{ key: string; salt: string }[]> {
-  const client = await connection("pulumi");
+  const client = await world.connect("pulumi");
   try {
     const { rows } = await client.query<{ key: string; text: string }>(
       "select key, convert_from(decode(data->>'data', 'base64'), 'UTF8') as text from pulumi_state where key like '%odoosaas%' order by key",

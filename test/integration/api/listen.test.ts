@@ -139,15 +139,10 @@ test("a client that dribbles its headers is shut out", { timeout: 30_000 }, asyn
     limits: { headersTimeout: 200, connectionsCheckingInterval: 50 },
   });
   t.after(() => server.close(0));
-  const socket = connect(server.port, "127.0.0.1");
-  socket.write("GET / HTTP/1.1\r\nHost: x\r\n");
-  const dribble = setInterval(() => socket.write("X-Slow: 1\r\n"), 50);
-  t.after(() => clearInterval(dribble));
-  let answer = "";
-  socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
-  socket.on("error", () => {});
-  await once(socket, "close");
-  assert.match(answer, /^HTTP\/1\.1 408 /);
+  assert.match(
+    await answerToDribble(t, server.port, "GET / HTTP/1.1\r\nHost: x\r\n", "X-Slow: 1\r\n"),
+    /^HTTP\/1\.1 408 /,
+  );
 });
 
 test("nor does one get anywhere that dribbles its body", { timeout: 30_000 }, async (t) => {
@@ -158,16 +153,24 @@ test("nor does one get anywhere that dribbles its body", { timeout: 30_000 }, as
     limits: { requestTimeout: 400, headersTimeout: 200, connectionsCheckingInterval: 50 },
   });
   t.after(() => server.close(0));
-  const socket = connect(server.port, "127.0.0.1");
-  socket.write("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n");
-  const dribble = setInterval(() => socket.write("x"), 50);
+  assert.match(
+    await answerToDribble(t, server.port, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", "x"),
+    /^HTTP\/1\.1 408 /,
+  );
+});
+
+/** Sends the beginning, then a piece every 50 ms, until the server ends the connection. */
+async function answerToDribble(t: TestContext, port: number, beginning: string, piece: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  socket.write(beginning);
+  const dribble = setInterval(() => socket.write(piece), 50);
   t.after(() => clearInterval(dribble));
   let answer = "";
   socket.on("data", (chunk: Buffer) => (answer += chunk.toString()));
   socket.on("error", () => {});
   await once(socket, "close");
-  assert.match(answer, /^HTTP\/1\.1 408 /);
-});
+  return answer;
+}
 
 test("who does not take the answer is cut off, and the answer is not kept for ever", { timeout: 30_000 }, async (t) => {
   const ended = Promise.withResolvers<void>();

@@ -48,11 +48,23 @@ async function withOperation(
   return api;
 }
 
+/** Waits until this many of the host's commands are open. */
+async function untilFollowed(api: TestApi, commands: number): Promise<void> {
+  await until(
+    `${commands} logs to be followed on the host`,
+    () => api.connectors.following,
+    (open) => open === commands,
+    5_000,
+  );
+}
+
 test("a stream is opened by no HEAD, which could never read it", async (t) => {
   const api = await withOperation(t);
   const headers = { authorization: `Bearer ${await api.token()}`, accept: "text/event-stream" };
-  const { status, headers: answer } = await fetch(`${api.url}/api/operations/1/events`, { method: "HEAD", headers });
-  assert.deepEqual([status, answer.get("content-type")], [200, "application/json; charset=utf-8"]);
+  for (const path of ["/api/operations/1/events", "/api/tunnels/acme-tunnel/logs?follow=true"]) {
+    const answer = await fetch(`${api.url}${path}`, { method: "HEAD", headers });
+    assert.deepEqual([answer.status, answer.headers.get("content-type")], [200, "application/json; charset=utf-8"]);
+  }
 });
 
 test("an operation is watched as it happens, to its end", async (t) => {
@@ -152,12 +164,7 @@ test("a connector's log is followed, and let go when the reader leaves", async (
     assert(live.text().startsWith(`id: ${cursor}\nevent: line\n`));
     assert.equal(api.connectors.following, 1);
     live.leave();
-    await until(
-      "the host's command to be let go",
-      () => api.connectors.following,
-      (open) => open === 0,
-      5_000,
-    );
+    await untilFollowed(api, 0);
   }
 });
 
@@ -169,20 +176,10 @@ test("only a cursor of systemd's own making is passed to the host", async (t) =>
     ["$(reboot)", undefined],
   ] as const) {
     const live = await follow(api, "/api/tunnels/acme-tunnel/logs", { "last-event-id": id });
-    await until(
-      "the host to be asked",
-      () => api.connectors.following,
-      (open) => open === 1,
-      5_000,
-    );
+    await untilFollowed(api, 1);
     assert.equal(api.connectors.asked.at(-1)?.cursor, passed);
     live.leave();
-    await until(
-      "the stream to end",
-      () => api.connectors.following,
-      (open) => open === 0,
-      5_000,
-    );
+    await untilFollowed(api, 0);
   }
 });
 
@@ -200,12 +197,7 @@ test("a stream that cannot begin says why and ends", async (t) => {
 test("live streams end when the server stops, and there are only so many", async (t) => {
   const api = await withOperation(t, { streams: new StreamSlots(1) });
   const live = await follow(api, "/api/tunnels/acme-tunnel/logs");
-  await until(
-    "the stream to be open",
-    () => api.connectors.following,
-    (open) => open === 1,
-    5_000,
-  );
+  await untilFollowed(api, 1);
   const second = await api.call("GET", "/api/tunnels/acme-tunnel/logs?follow=true");
   assert.deepEqual([second.status, second.at("type")], [503, "/problems/TooManyStreams"]);
   api.shutdown.abort();

@@ -161,36 +161,25 @@ async function take(shop: Shop, step: Step, made: Made[]): Promise<void> {
   await act().catch(() => undefined);
 }
 
+const COUNTS = [
+  "subdomain",
+  "plan_type",
+  "customer_email",
+  "customer_id",
+  "settings",
+  "wanted",
+  "wanted_reason",
+  "grace_until",
+  "delete_after",
+] as const;
+
 /** What counts of each tenant; one that is to be deleted is as good as none. */
 async function wishes(shop: Shop, subscriptions: readonly Made[]): Promise<unknown[]> {
   const all: unknown[] = [];
   for (const { subscription } of subscriptions) {
     const tenant: TenantColumns | undefined = await shop.tenant(subscription);
     if (tenant === undefined || tenant.wanted === "deleted") all.push("none");
-    else {
-      const {
-        subdomain,
-        plan_type,
-        customer_email,
-        customer_id,
-        settings,
-        wanted,
-        wanted_reason,
-        grace_until,
-        delete_after,
-      } = tenant;
-      all.push({
-        subdomain,
-        plan_type,
-        customer_email,
-        customer_id,
-        settings,
-        wanted,
-        wanted_reason,
-        grace_until,
-        delete_after,
-      });
-    }
+    else all.push(Object.fromEntries(COUNTS.map((column) => [column, tenant[column]])));
   }
   return all;
 }
